@@ -1,0 +1,158 @@
+"""PyTorch: cells are ``torch.nn.Module`` with a ``forward``."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import random
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from rnncheck.backends import providers
+from rnncheck.backends.base import Array, Gradients, Reach, Tensor, Weight, reach
+
+
+class TorchBackend:
+    """See :class:`rnncheck.backends.base.Backend`."""
+
+    name = "torch"
+    method = "forward"
+
+    def __init__(self) -> None:
+        self.version = f"torch {torch.__version__.partition('+')[0]}"
+
+    def owns(self, obj: Any) -> bool:
+        return issubclass(obj, torch.nn.Module) if isinstance(obj, type) else isinstance(obj, torch.nn.Module)
+
+    def is_tensor(self, value: Any) -> bool:
+        return isinstance(value, torch.Tensor)
+
+    def numpy(self, tensor: Tensor) -> Array:
+        value = tensor.detach().cpu()
+        if value.dtype is torch.bfloat16:
+            value = value.float()
+        return np.array(value.resolve_conj().resolve_neg().numpy(), copy=True)
+
+    def tensor(self, array: Array) -> Tensor:
+        return torch.from_numpy(np.array(array, copy=True))
+
+    def dtype(self, tensor: Tensor) -> str:
+        return str(tensor.dtype).removeprefix("torch.")
+
+    def seed(self, seed: int) -> None:
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+
+    @contextlib.contextmanager
+    def keep_randomness(self) -> Iterator[None]:
+        python, numpy, own = random.getstate(), np.random.get_state(), torch.get_rng_state()
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+            torch.set_rng_state(own)
+
+    def eagerly(self) -> contextlib.AbstractContextManager[None]:
+        if "torch._dynamo" not in sys.modules:
+            return contextlib.nullcontext()
+        stance: contextlib.AbstractContextManager[None] = torch.compiler.set_stance("force_eager")
+        return stance
+
+    def prepare(self, cell: Any) -> Any:
+        with contextlib.suppress(Exception):
+            cell.eval()
+        return cell
+
+    def copy(self, cell: Any) -> Any:
+        return copy.deepcopy(cell)
+
+    def without_gradient(self) -> contextlib.AbstractContextManager[None]:
+        off: contextlib.AbstractContextManager[None] = torch.no_grad()
+        return off
+
+    def weights(self, cell: Any) -> list[Weight]:
+        return [
+            _weight(name, parameter)
+            for name, parameter in cell.named_parameters()
+            if parameter.requires_grad and not torch.nn.parameter.is_lazy(parameter)
+        ]
+
+    def float_dtype(self, cell: Any) -> str:
+        for parameter in cell.parameters():
+            if parameter.is_floating_point():
+                return self.dtype(parameter)
+        return "float32"
+
+    def with_dtype(self, cell: Any, dtype: str) -> Any:
+        return cell.to(getattr(torch, dtype))
+
+    def construction_dtype(self, dtype: str | None) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def declares_state_size(self, cell: Any) -> bool | None:
+        return None
+
+    def initial_states(self, cell: Any, batch: int, x: Tensor) -> Iterator[tuple[str, Any]]:
+        known = {"device": x.device, "dtype": x.dtype}
+        yield from providers.states(cell, batch, x, known, self.is_tensor)
+
+    def output_first(self, cell: Any) -> bool:
+        return False
+
+    def channels_last(self) -> bool:
+        return False
+
+    def gradients(
+        self,
+        run: Callable[[Sequence[Tensor]], Sequence[Sequence[Tensor]]],
+        sources: Sequence[Array],
+        weights: Sequence[Weight],
+    ) -> Gradients:
+        leaves = [self.tensor(source) for source in sources]
+        for leaf in leaves:
+            if leaf.is_floating_point() or leaf.is_complex():
+                leaf.requires_grad_()
+        active = [leaf for leaf in leaves if leaf.requires_grad]
+        wanted = active + [weight.tensor for weight in weights]
+        noise = torch.Generator().manual_seed(0)
+        by_target: list[list[float | None]] = []
+        reached: list[Reach | None] = [None] * len(weights)
+        with torch.enable_grad():
+            # A copy of each leaf goes in, so that a cell may work in place on its argument.
+            targets = run([leaf.clone() for leaf in leaves])
+            for target in targets:
+                parts = [_project(tensor, noise) for tensor in target if tensor.requires_grad]
+                if not parts or not wanted:
+                    by_target.append([None] * len(leaves))
+                    continue
+                found = torch.autograd.grad(sum(parts), wanted, retain_graph=True, allow_unused=True)
+                sizes = iter(
+                    [None if grad is None else float(grad.abs().max()) if grad.numel() else 0.0 for grad in found]
+                )
+                by_target.append([next(sizes) if leaf.requires_grad else None for leaf in leaves])
+                for index, grad in enumerate(found[len(active) :]):
+                    if grad is not None:
+                        reached[index] = reach(self.numpy(grad)) | reached[index]
+        return Gradients(by_target, reached)
+
+
+def _weight(name: str, parameter: Tensor) -> Weight:
+    def read() -> Array:
+        return np.array(parameter.detach().cpu().float().numpy(), copy=True)
+
+    def assign(value: Array) -> None:
+        with torch.no_grad():
+            parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)))
+
+    return Weight(name, tuple(parameter.shape), parameter, read, assign)
+
+
+def _project(tensor: Tensor, noise: torch.Generator) -> Tensor:
+    value = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    return (value * (torch.rand(value.shape, generator=noise) + 0.5).to(value.dtype)).sum()

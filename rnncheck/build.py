@@ -1,0 +1,279 @@
+"""A cell from a class, a factory or an instance: constructor arguments inferred, given or asked for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rnncheck import usertrace
+from rnncheck.definitions import words
+from rnncheck.errors import BuildError
+
+INPUT, HIDDEN, OUTPUT = 5, 8, 6
+"""The sizes tried first; all differ, so that a mixed-up axis cannot hide."""
+
+INPUT_NAMES = [
+    "input_size",
+    "in_features",
+    "input_dim",
+    "in_channels",
+    "input_channels",
+    "in_dim",
+    "dim_in",
+    "embed_dim",
+    "obs_dim",
+    "n_in",
+    "nin",
+    "ninp",
+    "input_dims",
+    "num_inputs",
+    "n_inputs",
+    "feature_size",
+    "num_features",
+    "n_features",
+    "emb_dim",
+    "embedding_size",
+    "emb_size",
+    "x_dim",
+    "d_in",
+    "in_size",
+    "input_features",
+    "input_units",
+    "insize",
+    "inputs_size",
+    "dim_input",
+]
+HIDDEN_NAMES = [
+    "hidden_size",
+    "units",
+    "num_units",
+    "hidden_dim",
+    "dim_hidden",
+    "hidden_features",
+    "features",
+    "hidden_channels",
+    "out_channels",
+    "filters",
+    "output_channels",
+    "state_features",
+    "deter_dim",
+    "n_hidden",
+    "nhid",
+    "hid_dim",
+    "h_dim",
+    "num_hidden",
+    "n_units",
+    "rnn_size",
+    "cell_size",
+    "state_size",
+    "state_dim",
+    "hidden",
+    "hidden_units",
+    "hidden_dims",
+    "num_hiddens",
+    "d_hidden",
+    "d_state",
+    "memory_size",
+    "memory_dim",
+    "rnn_dim",
+    "latent_dim",
+    "latent_size",
+    "hid_size",
+    "out_features",
+    "rnn_units",
+    "n_h",
+    "dim_h",
+    "unit_size",
+    "recurrent_units",
+    "num_cells",
+]
+BOTH_NAMES = ["dim", "d_model", "embedding_dim", "size", "model_dim", "width", "channels", "n_embd"]
+OUTPUT_NAMES = [
+    "output_size",
+    "output_dim",
+    "n_out",
+    "nout",
+    "num_classes",
+    "n_outputs",
+    "n_classes",
+    "out_size",
+    "out_dim",
+    "d_out",
+    "num_outputs",
+]
+KNOWN: dict[str, Any] = {
+    "num_layers": 1, "n_layers": 1, "depth": 1, "order": 2, "num_heads": 2, "n_heads": 2, "k": 2, "rank": 2,
+    "kernel_size": 3, "beta": 0.9, "alpha": 0.95, "tau": 2.0, "theta": 8, "dt": 0.1, "bias": True, "use_bias": True,
+    "threshold": 1.0, "dropout": 0.0, "dropout_rate": 0.0, "drop": 0.0, "zoneout": 0.0, "eps": 1e-5, "epsilon": 1e-5,
+    "decay": 0.9, "leak": 0.1, "batch_first": True, "gamma": 0.5, "activation": "tanh", "nonlinearity": "tanh",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Built:
+    """A constructed cell. ``kwargs`` are the arguments it was given, ``own`` whether it is ours to change."""
+
+    cell: Any
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    own: bool = True
+
+    def width(self, role: str) -> int | None:
+        """The size that was passed for the role ``input`` or ``hidden``."""
+        for name, value in self.kwargs.items():
+            if isinstance(value, int) and not isinstance(value, bool) and role_of(name) in (role, "both"):
+                return value
+        return None
+
+
+def candidates(obj: Any, kwargs: Mapping[str, Any]) -> Iterator[Built]:
+    """Ways to construct the cell, likeliest first; the caller takes the first that can be called.
+
+    An instance is handed on as it is. Raises BuildError when no argument list could be inferred or the
+    first one was refused by the constructor; a later refusal only ends the iteration.
+    """
+    if inspect.isclass(obj):
+        yield from _constructions(obj, obj.__name__, _parameters(obj), kwargs)
+    elif _is_instance(obj):
+        if kwargs:
+            raise BuildError(
+                "--kwargs was given, but the target is an instance, built already.", hint="Name its class instead."
+            )
+        yield Built(obj, own=False)
+    elif callable(obj):
+        try:
+            parameters = list(inspect.signature(obj).parameters.values())
+        except (TypeError, ValueError):
+            parameters = []
+        yield from _constructions(obj, getattr(obj, "__name__", "the factory"), parameters, kwargs)
+    else:
+        raise BuildError(
+            f"The target is a {type(obj).__name__}, not a cell.",
+            hint="Name a class, a factory without required arguments, or an instance of a cell.",
+        )
+
+
+def _is_instance(obj: Any) -> bool:
+    return any(hasattr(type(obj), name) for name in ("forward", "call")) and not inspect.isroutine(obj)
+
+
+def _constructions(
+    make: Any, name: str, parameters: list[inspect.Parameter], given: Mapping[str, Any]
+) -> Iterator[Built]:
+    _check_given(name, parameters, given)
+    first: BaseException | None = None
+    any_built = False
+    tried: list[dict[str, Any]] = []
+    for sizes in ((INPUT, HIDDEN), (HIDDEN, HIDDEN), (16, 16), (INPUT, 16), (32, 32)):
+        kwargs = {**_inferred(name, parameters, given, *sizes), **given}
+        if kwargs in tried:
+            continue
+        tried.append(kwargs)
+        try:
+            cell = make(**kwargs)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            first = first or error
+            continue
+        if not _is_instance(cell):
+            raise BuildError(
+                f"{name}() returned a {type(cell).__name__}, not a cell.",
+                hint="A factory returns an instance of the cell.",
+            )
+        any_built = True
+        yield Built(cell, kwargs, own=True)
+    if not any_built:
+        assert first is not None
+        raise _refused(name, tried[0], first)
+
+
+def _refused(name: str, kwargs: Mapping[str, Any], error: BaseException) -> BuildError:
+    where = usertrace.place(error)
+    shown = ", ".join(f"{key}={value!r}" for key, value in kwargs.items())
+    return BuildError(
+        f"{name}({shown}) raised {usertrace.summary(error)}{f' ({where})' if where else ''}.",
+        hint="Give its arguments: " + " ".join(f"--kwargs {key}={value!r}" for key, value in kwargs.items())
+        if kwargs
+        else None,
+        details=usertrace.format_user(error),
+    )
+
+
+def _check_given(name: str, parameters: list[inspect.Parameter], given: Mapping[str, Any]) -> None:
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    known = [parameter.name for parameter in parameters]
+    for key in given:
+        if key not in known:
+            takes = f"It takes {', '.join(known)}." if known else "It takes no arguments."
+            raise BuildError(f"{name}() has no argument '{key}'.", hint=takes)
+
+
+def _parameters(cls: type) -> list[inspect.Parameter]:
+    """The constructor's parameters; where it passes ``*args`` or ``**kwargs`` on, also those of its bases."""
+    found: dict[str, inspect.Parameter] = {}
+    for base in cls.__mro__:
+        if "__init__" not in vars(base) or base is object:
+            continue
+        try:
+            parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        except (TypeError, ValueError):
+            break
+        for parameter in parameters:
+            found.setdefault(parameter.name, parameter)
+        if not any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+            break
+    return list(found.values())
+
+
+def role_of(name: str) -> str | None:
+    """What a constructor argument of this name sizes: input, hidden, both or output."""
+    lowered = name.lower()
+    for role, names in (
+        ("input", INPUT_NAMES),
+        ("hidden", HIDDEN_NAMES),
+        ("both", BOTH_NAMES),
+        ("output", OUTPUT_NAMES),
+    ):
+        if lowered in names:
+            return role
+    parts = words(name)
+    if not parts & {"size", "dim", "dims", "features", "units", "channels", "num", "n", "width"}:
+        return None
+    for role, marks in (
+        ("input", {"input", "inputs", "in", "embed", "embedding", "obs", "x", "inp"}),
+        ("hidden", {"hidden", "state", "cell", "rnn", "memory", "units", "hid", "recurrent", "h"}),
+        ("output", {"output", "out", "outputs", "classes"}),
+    ):
+        if parts & marks:
+            return role
+    return None
+
+
+def _inferred(
+    name: str, parameters: list[inspect.Parameter], given: Mapping[str, Any], input_size: int, hidden_size: int
+) -> dict[str, Any]:
+    sizes = {"input": input_size, "hidden": hidden_size, "both": hidden_size, "output": OUTPUT}
+    values: dict[str, Any] = {}
+    unknown: list[str] = []
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if parameter.default is not parameter.empty or parameter.name in given:
+            continue
+        role = role_of(parameter.name)
+        if role is not None:
+            values[parameter.name] = sizes[role]
+        elif parameter.name in KNOWN:
+            values[parameter.name] = KNOWN[parameter.name]
+        else:
+            unknown.append(parameter.name)
+    if unknown:
+        line = " ".join(f"--kwargs {key}=..." for key in unknown)
+        raise BuildError(
+            f"{name}() needs {', '.join(unknown)}, and rnncheck cannot tell what to pass.",
+            hint=f"Type: rnncheck ... {line}",
+        )
+    return values

@@ -1,0 +1,170 @@
+"""From targets to a Report."""
+
+from __future__ import annotations
+
+import linecache
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rnncheck import target, usertrace
+from rnncheck.backends import choose
+from rnncheck.errors import InternalError, RnncheckError
+from rnncheck.findings import Finding, Problem, Report, Result, State, TimelineEntry
+from rnncheck.run import apply
+from rnncheck.settings import Settings
+from rnncheck.target import Loaded
+
+if TYPE_CHECKING:
+    from rnncheck.experiments import Observed
+    from rnncheck.trace import Array, Trace
+
+Announce = Callable[[str], None]
+
+
+def check_targets(targets: Sequence[str], settings: Settings, announce: Announce = lambda text: None) -> Report:
+    """Check everything that the targets name. What keeps one target from a verdict is its result.
+
+    ``announce`` is told what is being done, in a few words.
+    """
+    return Report(tuple(result for text in targets for result in _check_target(text, settings, announce)))
+
+
+def _check_target(text: str, settings: Settings, announce: Announce) -> Iterator[Result]:
+    announce(f"loading {text}")
+    try:
+        loaded = target.load(target.parse(text), defs_only=settings.defs_only)
+    except RnncheckError as error:
+        yield no_verdict(text, error, settings)
+        return
+    for item in loaded:
+        if isinstance(item, RnncheckError):
+            yield no_verdict(item.target or text, item, settings)
+        else:
+            announce(f"checking {item.name}")
+            yield check_loaded(item, settings)
+
+
+def check_loaded(loaded: Loaded, settings: Settings) -> Result:
+    """Check one object; never raises, but for KeyboardInterrupt."""
+    try:
+        backend = choose(settings.backend, loaded.obj)
+        from rnncheck.experiments import observe
+
+        observed = observe(loaded.obj, backend, settings)
+    except RnncheckError as error:
+        return no_verdict(loaded.name, error, settings, loaded.remarks)
+    except SystemExit as error:
+        stopped = RnncheckError(f"The target ended the run with SystemExit({error.code!r}) ({usertrace.place(error)}).")
+        return no_verdict(loaded.name, stopped, settings, loaded.remarks)
+    except Exception as error:
+        return no_verdict(loaded.name, _own_defect(error), settings, loaded.remarks)
+    findings, outcomes = apply(observed.trace, settings)
+    crashed = [outcome for outcome in outcomes if outcome.outcome == "crashed"]
+    problem = Problem("internal", f"The rule {crashed[0].rule} crashed: {crashed[0].reason}") if crashed else None
+    flagged = any(finding.severity != "note" for finding in findings)
+    trace = observed.trace
+    return Result(
+        target=loaded.name,
+        verdict="error" if problem else "findings" if flagged else "clean",
+        backend=trace.backend,
+        backend_version=backend.version,
+        settings=_settings(settings, observed),
+        convention=observed.convention,
+        states=tuple(State(slot.index, slot.name, slot.shape, slot.dtype) for slot in trace.slots),
+        findings=tuple(_placed(finding) for finding in findings),
+        outcomes=outcomes,
+        timeline=tuple(_timeline(trace)),
+        influence=_influence(trace),
+        remarks=loaded.remarks,
+        error=problem,
+    )
+
+
+def _own_defect(error: Exception) -> InternalError:
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f"{usertrace.relative(where.tb_frame.f_code.co_filename)}:{where.tb_lineno}" if where else "unknown"
+    return InternalError(
+        f"rnncheck itself failed: {usertrace.summary(error)} ({place}).",
+        hint="Please report this, with the cell if you can.",
+    )
+
+
+def no_verdict(name: str, error: RnncheckError, settings: Settings, remarks: tuple[str, ...] = ()) -> Result:
+    """The result of a target that could not be checked."""
+    problem = Problem(error.kind, error.message, error.hint, error.details)
+    return Result(name, "error", settings=_given(settings), remarks=remarks, error=problem)
+
+
+def _given(settings: Settings) -> dict[str, Any]:
+    return {
+        "seed": settings.seed,
+        "steps": settings.steps,
+        "batch": settings.batch,
+        "input_shape": list(settings.input_shape) if settings.input_shape else None,
+        "dtype": settings.dtype,
+        "kwargs": dict(settings.kwargs),
+    }
+
+
+def _settings(settings: Settings, observed: Observed) -> dict[str, Any]:
+    return {
+        **_given(settings),
+        "input_shape": list(observed.input_shape),
+        "dtype": observed.dtype,
+        "kwargs": dict(observed.built.kwargs),
+    }
+
+
+def _placed(finding: Finding) -> Finding:
+    """The finding with its path as seen from the current folder, and the text of its lines."""
+    location = finding.location
+    if location.path is None:
+        return finding
+
+    def text(line: int | None) -> str | None:
+        return linecache.getline(location.path or "", line).strip() or None if line else None
+
+    related = tuple(replace(other, text=text(other.line)) for other in finding.related)
+    place = replace(location, path=usertrace.relative(location.path), text=text(location.line))
+    return replace(finding, location=place, related=related)
+
+
+def _timeline(trace: Trace) -> Iterator[TimelineEntry]:
+    for index, step in enumerate(trace.steps):
+        for slot, seen in zip(trace.slots, step):
+            new = None if seen.new is None else _rms(seen.new)
+            yield TimelineEntry(index, slot.name, _rms(seen.previous), new, _rms(seen.returned), seen.unchanged)
+
+
+def _rms(array: Array) -> float | None:
+    """The root mean square over rows and units; None where it is not a number."""
+    if not array.size:
+        return None
+    wide = abs(array.astype("complex128" if array.dtype.kind == "c" else "float64"))
+    value = math.sqrt(float((wide * wide).mean()))
+    return value if math.isfinite(value) else None
+
+
+def _influence(trace: Trace) -> Mapping[str, Any]:
+    seen = trace.influence
+    gradient = None if seen.gradient is None else _table(seen.sources, seen.targets, seen.gradient)
+    return {
+        "value": _table(seen.sources, seen.targets, seen.value),
+        "gradient": gradient,
+        "gradient_error": seen.gradient_error,
+    }
+
+
+def _table(
+    sources: Sequence[str], targets: Sequence[str], rows: Sequence[Sequence[float | None]]
+) -> dict[str, dict[str, float | str | None]]:
+    return {source: {name: _number(value) for name, value in zip(targets, row)} for source, row in zip(sources, rows)}
+
+
+def _number(value: float | None) -> float | str | None:
+    """JSON has no infinity and no NaN: they are written as words."""
+    return value if value is None or math.isfinite(value) else str(value)

@@ -1,0 +1,211 @@
+"""The command line: parse, check, render, exit. Imports no framework and no NumPy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import rnncheck
+
+if TYPE_CHECKING:
+    from rnncheck.findings import Report
+    from rnncheck.settings import Settings
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"rnncheck {rnncheck.__version__}")
+        raise typer.Exit
+
+
+def _list_rules(asked: bool) -> None:
+    if asked:
+        from rnncheck.rules import RULES
+
+        width = max(len(rule.id) for rule in RULES)
+        for rule in RULES:
+            typer.echo(f"{rule.id:<{width}}  {rule.summary}")
+        raise typer.Exit
+
+
+def _explain(rule_id: str | None) -> None:
+    if rule_id is not None:
+        from rnncheck.rules import IDS, by_id
+
+        if rule_id not in IDS:
+            raise typer.BadParameter(f"there is no rule '{rule_id}'; the rules are {', '.join(IDS)}")
+        typer.echo(f"{rule_id}\n\n{by_id(rule_id).documentation}")
+        raise typer.Exit
+
+
+@app.command(context_settings={"help_option_names": ["-h", "--help"]})
+def command(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET...", help="module:Attr.nested, file.py:Attr, file.py or a folder.", show_default=False
+        ),
+    ],
+    backend: Annotated[
+        str | None, typer.Option(metavar="auto|tf|torch", help="The framework; auto goes by what the target is.")
+    ] = None,
+    kwargs: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A constructor argument, a Python literal. Repeatable."),
+    ] = None,
+    input_shape: Annotated[
+        str | None, typer.Option(metavar="10 or 3,16,16", help="One row of input at one step.")
+    ] = None,
+    method: Annotated[str | None, typer.Option(metavar="NAME", help="Another method than call or forward.")] = None,
+    initial_state: Annotated[
+        str | None, typer.Option(metavar="cell|zeros|ones|random", help="Where the unroll starts.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Timesteps to unroll (7).", show_default=False)] = None,
+    batch: Annotated[int | None, typer.Option(help="Rows in the batch (3).", show_default=False)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers (0).", show_default=False)] = None,
+    dtype: Annotated[
+        str | None, typer.Option(metavar="float32|float64|...", help="Compute in this dtype; default: the cell's own.")
+    ] = None,
+    select: Annotated[
+        list[str] | None, typer.Option(metavar="RULE", help="Run only these rules. Repeatable, or separated by commas.")
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option(metavar="RULE", help="Leave these rules out.")] = None,
+    fail_on: Annotated[
+        str | None, typer.Option(metavar="error|warning|never", help="What makes the exit status 1 (error).")
+    ] = None,
+    output_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="full|concise|json", envvar="RNNCHECK_OUTPUT_FORMAT", show_envvar=True, help="The report's form."
+        ),
+    ] = None,
+    output_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report there, not to stdout.")
+    ] = None,
+    color: Annotated[
+        str, typer.Option(metavar="auto|always|never", help="Colour in the full report.", show_default=False)
+    ] = "auto",
+    defs_only: Annotated[
+        bool | None,
+        typer.Option("--defs-only", help="Run only a file's imports, definitions and constants.", show_default=False),
+    ] = None,
+    explain: Annotated[
+        str | None, typer.Option(metavar="RULE", callback=_explain, is_eager=True, help="Print a rule's documentation.")
+    ] = None,
+    list_rules: Annotated[
+        bool, typer.Option("--list-rules", callback=_list_rules, is_eager=True, help="List the rules.")
+    ] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Tell whether the hidden state of a recurrent cell really carries memory.
+
+    Exit status: 0 nothing to fail on, 1 findings, 2 no verdict for some target, 130 interrupted.
+    """
+    from rnncheck.errors import UsageError
+    from rnncheck.settings import configured
+
+    given: dict[str, Any] = {
+        "backend": backend, "method": method, "initial_state": initial_state, "steps": steps, "batch": batch,
+        "seed": seed, "dtype": dtype, "fail_on": fail_on, "output_format": output_format, "defs_only": defs_only,
+    }  # fmt: skip
+    try:
+        given["kwargs"] = dict(_keyword(text) for text in kwargs) if kwargs else None
+        given["input_shape"] = _shape(input_shape) if input_shape is not None else None
+        given["select"], given["ignore"] = _names(select), _names(ignore)
+        settings = configured(Path.cwd(), given)
+        coloured = _colored(color, output_file)
+    except UsageError as error:
+        raise typer.BadParameter(str(error)) from error
+    status = _run(targets, settings, coloured, output_file)
+    sys.stderr.flush()
+    # Threads and exit handlers that the target left behind must not hold up or change the exit status.
+    os._exit(status)
+
+
+def _run(targets: list[str], settings: Settings, coloured: bool, output_file: Path | None) -> int:
+    from rnncheck import streams
+
+    width = min(shutil.get_terminal_size().columns, 100) if sys.stdout.isatty() else 80
+    guarded = streams.guard()
+    try:
+        with streams.Progress(guarded.err).running() as progress:
+            from rnncheck.checking import check_targets
+
+            report = check_targets(targets, settings, progress.announce)
+            progress.announce("writing the report")
+            text = _render(report, settings.output_format, coloured, width)
+    except KeyboardInterrupt:
+        streams.write(guarded.err, "rnncheck: interrupted\n")
+        return 130
+    if output_file is None:
+        streams.write(guarded.out, text)
+    else:
+        try:
+            output_file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            streams.write(guarded.err, f"rnncheck: {output_file} could not be written: {error.strerror}\n")
+            return 2
+    return report.exit_status(settings.fail_on)
+
+
+def _render(report: Report, output_format: str, coloured: bool, width: int) -> str:
+    from rnncheck.formats import render
+
+    return render(report, output_format, color=coloured, width=width)
+
+
+def _keyword(text: str) -> tuple[str, Any]:
+    import ast
+
+    from rnncheck.errors import UsageError
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip().isidentifier():
+        raise UsageError(f"--kwargs takes name=value, not '{text}'.")
+    try:
+        return name.strip(), ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return name.strip(), value
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    from rnncheck.errors import UsageError
+
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise UsageError(f"--input-shape takes whole numbers such as 10 or 3,16,16, not '{text}'.") from error
+
+
+def _names(given: list[str] | None) -> tuple[str, ...] | None:
+    return tuple(name.strip() for text in given for name in text.split(",") if name.strip()) if given else None
+
+
+def _colored(choice: str, output_file: Path | None) -> bool:
+    """Whether to colour: as asked, else on a terminal unless NO_COLOR is set; FORCE_COLOR colours a pipe."""
+    from rnncheck.errors import UsageError
+    from rnncheck.settings import COLORS
+
+    if choice not in COLORS:
+        raise UsageError(f"--color takes {', '.join(COLORS)}, not '{choice}'.")
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR") or output_file is not None:
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def main() -> None:
+    """The console script."""
+    app(prog_name="rnncheck")

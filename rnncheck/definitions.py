@@ -1,0 +1,152 @@
+"""Which statements of a file are definitions, and which of its classes are cells.
+
+Reads syntax trees and signatures only; no framework is needed.
+"""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+FRAMEWORKS = ("torch", "keras", "tensorflow", "tf_keras")
+STATE_WORDS = frozenset(
+    [
+        "h",
+        "c",
+        "hx",
+        "cx",
+        "hc",
+        "s",
+        "state",
+        "states",
+        "hidden",
+        "carry",
+        "prev",
+        "previous",
+        "mem",
+        "memory",
+        "cache",
+        "hiddens",
+        "hn",
+        "cn",
+        "syn",
+        "spk",
+        "cell",
+        "h0",
+        "c0",
+        "ht",
+        "ct",
+        "hid",
+        "latent",
+        "tm1",
+    ]
+)
+INPUT_WORDS = frozenset(
+    [
+        "x",
+        "xt",
+        "xs",
+        "inp",
+        "inputs",
+        "input",
+        "sequence",
+        "u",
+        "obs",
+        "tensor",
+        "token",
+        "embedded",
+        "embedding",
+        "in",
+    ]
+)
+
+
+def only(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """The imports, definitions and constants among these statements, also inside ``if`` and ``try``."""
+    return [node for node in map(_definition, body) if node is not None]
+
+
+def _definition(node: ast.stmt) -> ast.stmt | None:
+    if isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return node
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return node
+    if isinstance(node, (ast.Assign, ast.AnnAssign)) and not _calls(node.value):
+        return node
+    if isinstance(node, ast.If) and not _calls(node.test) and not _is_main_guard(node.test):
+        kept = ast.If(node.test, only(node.body) or [ast.Pass()], only(node.orelse))
+        return ast.fix_missing_locations(ast.copy_location(kept, node))
+    if isinstance(node, ast.Try) and any(isinstance(inner, (ast.Import, ast.ImportFrom)) for inner in node.body):
+        return node
+    return None
+
+
+def _calls(node: ast.AST | None) -> bool:
+    return node is not None and any(isinstance(inner, (ast.Call, ast.Await)) for inner in ast.walk(node))
+
+
+def _is_main_guard(test: ast.expr) -> bool:
+    return any(isinstance(inner, ast.Name) and inner.id == "__name__" for inner in ast.walk(test))
+
+
+def future_flags(source: bytes) -> int:
+    """The compiler flags of the ``from __future__`` imports in a file."""
+    names = re.findall(rb"^from __future__ import ([\w, ]+)", source, re.MULTILINE)
+    features = {name.strip().decode() for line in names for name in line.split(b",")}
+    return sum(getattr(__future__, name).compiler_flag for name in features if name in __future__.all_feature_names)
+
+
+def mentions_cell(source: str) -> bool:
+    """Whether a file of a folder is worth loading: it imports a framework and defines a class."""
+    imports = rf"^\s*(?:import|from)\s+(?:{'|'.join(FRAMEWORKS)})\b"
+    return (
+        re.search(imports, source, re.MULTILINE) is not None
+        and re.search(r"^\s*class\s", source, re.MULTILINE) is not None
+    )
+
+
+def words(name: str) -> set[str]:
+    """The lower-case words of an identifier: ``prevHidden_state`` has prev, hidden and state."""
+    return {part.lower() for part in re.findall(r"[A-Z]?[a-z]+\d?|[A-Z]+(?![a-z])\d?|[a-z]\w?", name)}
+
+
+def is_state_name(name: str) -> bool:
+    return bool(words(name) & STATE_WORDS) and not is_input_name(name)
+
+
+def is_input_name(name: str) -> bool:
+    return bool(words(name) & INPUT_WORDS)
+
+
+def method_of(cls: type) -> Callable[..., Any] | None:
+    """The ``call`` or ``forward`` that the class or one of its bases outside the frameworks defines."""
+    for name in ("call", "forward"):
+        for base in cls.__mro__:
+            if name in vars(base):
+                method = vars(base)[name]
+                return method if callable(method) else None
+    return None
+
+
+def is_network_class(cls: type) -> bool:
+    """Whether the class derives from one of a framework."""
+    return any(base.__module__.split(".")[0] in FRAMEWORKS for base in cls.__mro__[1:])
+
+
+def is_cell_class(cls: type) -> bool:
+    """Whether a class found in a file takes a state: its method has a parameter named like one."""
+    if not is_network_class(cls) or inspect.isabstract(cls):
+        return False
+    method = method_of(cls)
+    if method is None or (method.__module__.split(".")[0] in ("torch", "keras") and not hasattr(cls, "state_size")):
+        return False
+    try:
+        parameters = list(inspect.signature(method).parameters.values())[1:]
+    except (TypeError, ValueError):
+        return False
+    named = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+    return len(named) >= 2 and any(is_state_name(name) for name in named)

@@ -1,0 +1,31 @@
+"""One line a finding: ``path:line:col: rule message``, for editors, grep and people in a hurry.
+
+A clean target has no line. A target without a verdict has one, with ``no-verdict`` in place of the rule.
+"""
+
+from __future__ import annotations
+
+from rnncheck.findings import Finding, Report, Result
+from rnncheck.formats.text import one_line
+
+
+def render(report: Report) -> str:
+    lines = [line for result in report.results for line in _lines(result)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _lines(result: Result) -> list[str]:
+    lines = [
+        _line(result, finding)
+        for finding in result.findings
+        if finding.explained_by is None and finding.severity != "note"
+    ]
+    if result.error is not None:
+        lines.append(one_line(f"{result.target}: no-verdict {result.error.message} {result.error.hint or ''}"))
+    return lines
+
+
+def _line(result: Result, finding: Finding) -> str:
+    place = finding.location
+    where = f"{place.path}:{place.line}:{place.column or 1}" if place.path and place.line else result.target
+    return one_line(f"{where}: {finding.rule} {finding.message}")

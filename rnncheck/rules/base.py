@@ -1,0 +1,40 @@
+"""What a rule is: an id, a summary, and a check over a Trace."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from rnncheck.findings import Finding, Location
+from rnncheck.trace import Span, Trace
+
+
+@dataclass(frozen=True)
+class Rule:
+    """``check`` yields what it finds in a Trace. ``inapplicable`` says why a Trace is none of the rule's
+    business, or None. The documentation is the docstring of the module that defines ``check``."""
+
+    id: str
+    summary: str
+    check: Callable[[Trace], Iterable[Finding]]
+    inapplicable: Callable[[Trace], str | None] = lambda trace: None
+
+    @property
+    def documentation(self) -> str:
+        return inspect.cleandoc(sys.modules[self.check.__module__].__doc__ or "")
+
+
+def at(trace: Trace, span: Span | None) -> Location:
+    """The place of a statement; where it is not known, that of the method."""
+    method = trace.method
+    if span is not None:
+        return Location(method.path, span.line, span.column, span.end_line)
+    return Location(method.path, method.line, 1 if method.line else None, method.line)
+
+
+def listing(names: Iterable[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *rest, last = names
+    return f"{', '.join(rest)} and {last}" if rest else last

@@ -1,0 +1,114 @@
+"""From its own initial state the cell never moves, whatever the input.
+
+## What it does
+
+Unrolls the cell from the state that it declares (``get_initial_state``, ``init_hidden``, a state left out),
+or from zeros where it declares none, with inputs of ordinary size and of ten, a hundred and a thousand
+times that. It fires when the state stays where it started although the cell can move from elsewhere.
+
+It is an error when the cell itself declares that start; a warning when zeros were assumed, and for one slot
+that stays while others move; a note when the cell moves with other weights.
+
+## Why it is bad
+
+Every sequence starts at the initial state, so the cell never leaves it: a state that multiplies itself stays
+zero for ever. Its gradients are zero too, so that training does not help.
+
+## Known problems
+
+A cell that is always given another first state by its caller is reported as a warning; give that state with
+``--initial-state random``.
+
+## Example
+
+    def forward(self, x, h=None):
+        if h is None:
+            h = x.new_zeros(x.shape[0], self.hidden_size)
+        gate = torch.sigmoid(self.gate(x))
+        h_new = gate * h + (1 - gate) * h * self.recurrent(h)
+        return h_new
+
+## Use instead
+
+    def forward(self, x, h=None):
+        if h is None:
+            h = x.new_zeros(x.shape[0], self.hidden_size)
+        gate = torch.sigmoid(self.gate(x))
+        h_new = gate * h + (1 - gate) * torch.tanh(self.candidate(x) + self.recurrent(h))
+        return h_new
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rnncheck.findings import Finding, Severity
+from rnncheck.rules.base import Rule, at
+from rnncheck.trace import Slot, Trace
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    if not any(trace.built.moves_from_initial):
+        yield _whole(trace)
+        return
+    for slot in trace.slots:
+        stays = trace.built.moves[slot.index] and not trace.built.moves_from_initial[slot.index]
+        if stays and not any(again.moves_from_initial[slot.index] for again in trace.conclusive_redraws):
+            yield _finding(
+                trace,
+                slot,
+                "warning",
+                f"From its initial value ({_start(trace)}) {_name(trace, slot)} never moves, whatever the input.",
+            )
+
+
+def _whole(trace: Trace) -> Finding:
+    slot = trace.slots[0] if len(trace.slots) == 1 else None
+    start = _start(trace)
+    if any(any(again.moves_from_initial) for again in trace.conclusive_redraws):
+        message = (
+            f"From its initial state ({start}) the cell does not move with the weights as they are initialised, "
+            "and does with others."
+        )
+        return _finding(trace, slot, "note", message)
+    severity: Severity = "error" if trace.initial.declared else "warning"
+    return _finding(
+        trace, slot, severity, f"From its initial state ({start}) the cell never moves, whatever the input."
+    )
+
+
+def _start(trace: Trace) -> str:
+    initial = trace.initial
+    return initial.source if initial.declared else "zeros, since it declares none"
+
+
+def _name(trace: Trace, slot: Slot) -> str:
+    return f"state {slot.name}"
+
+
+def _finding(trace: Trace, slot: Slot | None, severity: Severity, message: str) -> Finding:
+    method = trace.method
+    produced = method.produced[slot.index if slot else 0] if method.produced else None
+    explained = not any(trace.built.moves)
+    ignored = not any(trace.built.read)
+    return Finding(
+        rule=RULE.id,
+        severity=severity,
+        message=message,
+        location=at(trace, produced),
+        state=slot.name if slot else None,
+        state_index=slot.index if slot else None,
+        steps=(0, len(trace.steps) - 1),
+        suggestion=None
+        if severity == "note"
+        else f"add a term of {method.input_parameter} that the old state does not multiply",
+        evidence={
+            "initial_state": trace.initial.source,
+            "input_scales": [1, 10, 100, 1000],
+            "redrawn_weights": len(trace.conclusive_redraws),
+        },
+        explained_by="returned-old-state" if explained else "ignored-recurrence" if ignored else None,
+    )
+
+
+RULE = Rule("unchanged-initial-state", "from its own initial state the cell never moves, whatever the input", check)

@@ -1,0 +1,54 @@
+"""Rules over a Trace: which apply, which are left out, and one rule's crash kept from the others."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from rnncheck.findings import Finding, Outcome
+from rnncheck.rules import RULES
+from rnncheck.rules.base import Rule
+from rnncheck.settings import Settings
+from rnncheck.trace import Trace
+
+
+def apply(
+    trace: Trace, settings: Settings, rules: Sequence[Rule] = RULES
+) -> tuple[tuple[Finding, ...], tuple[Outcome, ...]]:
+    """What the rules find, root causes first, and how each of them ended."""
+    findings: list[Finding] = []
+    outcomes = []
+    for rule in rules:
+        found, outcome = _one(rule, trace, settings)
+        findings.extend(found)
+        outcomes.append(outcome)
+    return tuple(_settle(findings, settings)), tuple(outcomes)
+
+
+def _one(rule: Rule, trace: Trace, settings: Settings) -> tuple[list[Finding], Outcome]:
+    if rule.id in settings.ignore:
+        return [], Outcome(rule.id, "skipped", "ignored")
+    if settings.select and rule.id not in settings.select:
+        return [], Outcome(rule.id, "skipped", "not selected")
+    reason = rule.inapplicable(trace)
+    if reason is not None:
+        return [], Outcome(rule.id, "skipped", reason)
+    try:
+        found = list(rule.check(trace))
+    except Exception as error:
+        return [], Outcome(rule.id, "crashed", f"{type(error).__name__}: {error}")
+    failed = any(finding.severity != "note" for finding in found)
+    return found, Outcome(rule.id, "failed" if failed else "passed")
+
+
+def _settle(findings: list[Finding], settings: Settings) -> list[Finding]:
+    """Keep what follows from a cause only with its cause: gone when that is ignored, a finding of its own
+    when that was not run."""
+    causes = {finding.rule for finding in findings if finding.explained_by is None}
+    kept = []
+    for finding in findings:
+        if finding.explained_by is None or finding.explained_by in causes:
+            kept.append(finding)
+        elif finding.explained_by not in settings.ignore:
+            kept.append(dataclasses.replace(finding, explained_by=None))
+    return sorted(kept, key=lambda finding: finding.explained_by is not None)

@@ -1,0 +1,133 @@
+"""What a run may be told: the command line over ``[tool.rnncheck]`` of ``pyproject.toml``."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rnncheck.errors import UsageError
+
+BACKENDS = ("auto", "tf", "torch", "tensorflow", "pytorch")
+INITIAL_STATES = ("cell", "zeros", "ones", "random")
+DTYPES = ("float16", "float32", "float64", "bfloat16")
+FAIL_ON = ("error", "warning", "never")
+FORMATS = ("full", "concise", "json")
+COLORS = ("auto", "always", "never")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run. ``input_shape`` is that of one row at one step; None means that it is inferred.
+
+    Raises UsageError for a value that is not accepted.
+    """
+
+    backend: str = "auto"
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    input_shape: tuple[int, ...] | None = None
+    method: str | None = None
+    initial_state: str = "cell"
+    steps: int = 7
+    batch: int = 3
+    seed: int = 0
+    dtype: str | None = None
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    fail_on: str = "error"
+    output_format: str = "full"
+    defs_only: bool = False
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("backend", BACKENDS), ("initial_state", INITIAL_STATES), ("fail_on", FAIL_ON), ("output_format", FORMATS),
+        ):  # fmt: skip
+            _one_of(name, getattr(self, name), allowed)
+        if self.dtype is not None:
+            _one_of("dtype", self.dtype, DTYPES)
+        for name in ("steps", "batch"):
+            if not _whole(getattr(self, name)) or getattr(self, name) < 1:
+                raise UsageError(f"{_option(name)} takes a whole number from 1, not {getattr(self, name)!r}.")
+        if not _whole(self.seed) or not 0 <= self.seed < 2**31:
+            raise UsageError(f"--seed takes a whole number from 0 to {2**31 - 1}, not {self.seed!r}.")
+        if self.input_shape is not None and not (
+            self.input_shape and all(_whole(size) and size > 0 for size in self.input_shape)
+        ):
+            raise UsageError("--input-shape takes whole numbers from 1, such as 10 or 3,16,16.")
+        from rnncheck.rules import IDS
+
+        for rule in (*self.select, *self.ignore):
+            if rule not in IDS:
+                raise UsageError(f"There is no rule '{rule}'.", hint=_close(rule, IDS) or "See rnncheck --list-rules.")
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UsageError(
+            f"{_option(name)} takes {', '.join(allowed)}, not {value!r}.", hint=_close(str(value), allowed)
+        )
+
+
+def _close(word: str, known: tuple[str, ...]) -> str | None:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean {close[0]}?" if close else None
+
+
+def configured(folder: Path, given: Mapping[str, Any]) -> Settings:
+    """The settings that were given, over those of the nearest ``pyproject.toml`` at or above a folder.
+
+    Raises UsageError for a key or a value that is not known.
+    """
+    fields = {item.name for item in dataclasses.fields(Settings)}
+    values: dict[str, Any] = {}
+    path = _pyproject(folder)
+    table = _read(path) if path is not None else {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in fields:
+            close = _close(name, tuple(sorted(fields)))
+            raise UsageError(
+                f"{path}: [tool.rnncheck] has no key '{key}'.", hint=close.replace("_", "-") if close else None
+            )
+        values[name] = tuple(value) if isinstance(value, list) else value
+        if name in ("select", "ignore", "input_shape") and not isinstance(value, list):
+            raise UsageError(f"{path}: [tool.rnncheck] {key} is a list.")
+    values.update({key: value for key, value in given.items() if value is not None})
+    return Settings(**values)
+
+
+def _pyproject(folder: Path) -> Path | None:
+    for parent in (folder, *folder.parents):
+        path = parent / "pyproject.toml"
+        if path.is_file():
+            return path
+    return None
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if "tool.rnncheck" not in text:
+        return {}
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        table = tomllib.loads(text).get("tool", {}).get("rnncheck", {})
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}.") from error
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: [tool.rnncheck] is not a table.")
+    return table

@@ -1,0 +1,146 @@
+"""The shape of a state: nested lists, tuples, named tuples, dicts and dataclasses over tensors."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Structure:
+    """How leaves are nested. ``kind`` is one of leaf, constant, sequence, named or mapping.
+
+    ``build`` puts leaves back into the containers that ``flatten`` found, of the same types.
+    """
+
+    kind: str
+    type: type | None = None
+    keys: tuple[Any, ...] = ()
+    children: tuple[Structure, ...] = ()
+    constant: Any = None
+
+    @property
+    def size(self) -> int:
+        """Number of leaves."""
+        return 1 if self.kind == "leaf" else sum(child.size for child in self.children)
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.kind == "leaf"
+
+    def build(self, leaves: Sequence[Any]) -> Any:
+        """The value with these leaves; raises ValueError when their number is not ``size``."""
+        if len(leaves) != self.size:
+            raise ValueError(f"{len(leaves)} leaves for a structure of {self.size}")
+        return self._build(iter(leaves))
+
+    def _build(self, leaves: Iterator[Any]) -> Any:
+        if self.kind == "leaf":
+            return next(leaves)
+        if self.kind == "constant":
+            return self.constant
+        assert self.type is not None
+        children = [child._build(leaves) for child in self.children]
+        if self.kind == "named":
+            return self.type(**dict(zip(self.keys, children)))
+        if self.kind == "mapping":
+            return self.type(zip(self.keys, children))
+        return self.type(children)
+
+    def names(self) -> tuple[str | None, ...]:
+        """The name that each leaf carries in the structure itself: a key or a field, else None."""
+        if self.kind == "leaf":
+            return (None,)
+        named: list[str | None] = []
+        for key, child in zip(self.keys, self.children):
+            own = str(key) if self.kind in ("named", "mapping") else None
+            inner = child.names()
+            for name in inner:
+                parts = [part for part in (own, name) if part is not None]
+                named.append(".".join(parts) if parts else None)
+        return tuple(named)
+
+    def describe(self, names: Sequence[str]) -> str:
+        """The structure in Python's notation with these leaf names, such as ``[h, c]``."""
+        remaining = iter([f"s{name}" if name.isdigit() else name for name in names])
+        return self._describe(remaining)
+
+    def _describe(self, names: Iterator[str]) -> str:
+        if self.kind == "leaf":
+            return next(names)
+        if self.kind == "constant":
+            return repr(self.constant)
+        inner = [child._describe(names) for child in self.children]
+        if self.kind == "mapping":
+            return "{" + ", ".join(f"{key!r}: {text}" for key, text in zip(self.keys, inner)) + "}"
+        if self.kind == "named":
+            assert self.type is not None
+            fields = ", ".join(f"{key}={text}" for key, text in zip(self.keys, inner))
+            return f"{self.type.__name__}({fields})"
+        if self.type is not None and issubclass(self.type, list):
+            return "[" + ", ".join(inner) + "]"
+        return "(" + ", ".join(inner) + ("," if len(inner) == 1 else "") + ")"
+
+
+LEAF = Structure("leaf")
+
+
+def sequence(kind: type, count: int) -> Structure:
+    """A flat list or tuple of ``count`` leaves."""
+    return Structure("sequence", kind, tuple(range(count)), (LEAF,) * count)
+
+
+def mapping(keys: Sequence[str]) -> Structure:
+    """A flat dict of leaves."""
+    return Structure("mapping", dict, tuple(keys), (LEAF,) * len(keys))
+
+
+def named(kind: type, fields: Sequence[str]) -> Structure:
+    """A flat named tuple or dataclass of leaves."""
+    return Structure("named", kind, tuple(fields), (LEAF,) * len(fields))
+
+
+def flatten(value: Any, is_leaf: Callable[[Any], bool]) -> tuple[Structure, list[Any]]:
+    """Take ``value`` apart; what is neither a leaf nor a container stays in it as a constant."""
+    leaves: list[Any] = []
+
+    def visit(item: Any) -> Structure:
+        if is_leaf(item):
+            leaves.append(item)
+            return LEAF
+        if isinstance(item, dict):
+            keys = tuple(item)
+            return Structure("mapping", _plain(item, dict), keys, tuple(visit(item[key]) for key in keys))
+        if isinstance(item, tuple) and hasattr(item, "_fields"):
+            fields = tuple(item._fields)
+            return Structure("named", type(item), fields, tuple(visit(part) for part in item))
+        if isinstance(item, (list, tuple)):
+            base = list if isinstance(item, list) else tuple
+            return Structure("sequence", base, tuple(range(len(item))), tuple(visit(part) for part in item))
+        if dataclasses.is_dataclass(item) and not isinstance(item, type):
+            fields = tuple(field.name for field in dataclasses.fields(item) if field.init)
+            return Structure("named", type(item), fields, tuple(visit(getattr(item, name)) for name in fields))
+        return Structure("constant", constant=item)
+
+    return visit(value), leaves
+
+
+def _plain(item: Any, base: type) -> type:
+    """The container's own type when it can be built from its items alone, else the plain one."""
+    try:
+        type(item)(list(item.items()))
+    except Exception:
+        return base
+    return type(item)
+
+
+def reorder(value: Any, like: Structure) -> Any:
+    """``value`` with the keys of its dicts in the order of ``like``, so that leaves line up."""
+    if like.kind == "mapping" and isinstance(value, dict) and set(value) == set(like.keys):
+        return {key: reorder(value[key], child) for key, child in zip(like.keys, like.children)}
+    flat = isinstance(value, (list, tuple)) and not hasattr(value, "_fields")
+    if like.kind == "sequence" and flat and len(value) == len(like.children):
+        return [reorder(part, child) for part, child in zip(value, like.children)]
+    return value

@@ -1,0 +1,207 @@
+"""What was seen of one cell: plain data that every rule reads and none changes.
+
+Arrays are NumPy copies of shape ``(batch, *slot shape)``. Nothing here imports a framework, and NumPy
+only for type checkers, so that rules and formats load at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+    Array = ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One leaf of the state structure; ``shape`` is that of one row, without the batch axis."""
+
+    index: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def size(self) -> str:
+        """How wide the slot is, in words."""
+        if len(self.shape) == 1:
+            return f"{self.shape[0]} unit{'s' if self.shape[0] != 1 else ''}"
+        return "x".join(map(str, self.shape)) or "a scalar"
+
+
+@dataclass(frozen=True)
+class SlotStep:
+    """One slot at one timestep.
+
+    ``previous`` was copied before the call, ``returned`` after it. ``same_object`` says that the very
+    tensor that went in came back. ``new`` is the value that the cell computed for the slot, whether or
+    not it returned it; None when it computed none.
+    """
+
+    previous: Array
+    returned: Array
+    same_object: bool
+    new: Array | None
+
+    @property
+    def unchanged(self) -> bool:
+        return equal(self.previous, self.returned)
+
+
+@dataclass(frozen=True)
+class Span:
+    """A statement in the user's file, in 1-based lines and columns."""
+
+    line: int
+    end_line: int
+    column: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A local variable of the running method that had a slot's shape and was not returned as state.
+
+    ``reads_slot`` and ``reads_input``: its value changes when that slot, or the input, does.
+    ``writes``: it is more than a multiple of the slot: from a zero slot it still depends on the input.
+    """
+
+    name: str
+    line: int
+    statement: str
+    reads_slot: bool
+    reads_input: bool
+    writes: bool
+    is_output: bool
+    values: tuple[Array | None, ...]
+
+    @property
+    def is_update(self) -> bool:
+        """It has all that a new value of the slot needs: old value, input, and something added."""
+        return self.reads_slot and self.reads_input and self.writes
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What the cell did under one set of weights; every tuple has one entry per slot.
+
+    ``moves``: from a probe state the slot came back changed at some step.
+    ``moves_from_initial``: likewise from the cell's own initial state, for some input.
+    ``read``: another value in the slot changed an output, another slot, or its own update.
+    ``finite``: the numbers stayed finite, without which nothing is concluded.
+    """
+
+    moves: tuple[bool, ...]
+    moves_from_initial: tuple[bool, ...]
+    read: tuple[bool, ...]
+    finite: bool
+
+
+@dataclass(frozen=True)
+class Influence:
+    """What reaches what. Rows are sources (the slots, then the input), columns targets (the slots, then
+    the output where there is one).
+
+    ``value``: the largest absolute change seen; 0.0 means bit for bit the same. ``gradient``: the largest
+    absolute derivative of a random projection; None means not connected. ``gradient_error`` says why
+    there are no gradients at all.
+    """
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    value: tuple[tuple[float, ...], ...]
+    gradient: tuple[tuple[float | None, ...], ...] | None
+    gradient_error: str | None = None
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A trainable weight. ``reached`` is False when no gradient path leads from it to any result; ``dead``
+    when there is a path but every derivative along it is zero; ``idle_part`` when that holds for some of
+    its rows or columns."""
+
+    name: str
+    shape: tuple[int, ...]
+    reached: bool
+    dead: bool
+    idle_part: bool
+
+    @property
+    def unused(self) -> bool:
+        return not self.reached or self.dead
+
+
+@dataclass(frozen=True)
+class Initial:
+    """Where the unroll starts. ``declared`` is False when zeros were assumed. ``zeros``: per slot."""
+
+    source: str
+    declared: bool
+    zeros: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Method:
+    """Where the cell's code stands. ``path`` is None when there is no source to point at.
+
+    ``state_parameter`` and ``input_parameter`` are the user's names. ``bindings`` maps each slot to the
+    names by which the running method knew the old value. ``returns`` is the return statement that ran,
+    ``produced`` per slot the statement that assigned the value that came back, ``entered`` the first
+    statement in which the input became something of another shape.
+    """
+
+    name: str
+    path: str | None
+    line: int | None
+    class_name: str
+    class_line: int | None
+    input_parameter: str
+    state_parameter: str
+    bindings: tuple[tuple[str, ...], ...] = ()
+    returns: Span | None = None
+    produced: tuple[Span | None, ...] = ()
+    entered: Span | None = None
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What the cell says about its own state. ``expected`` is False where nothing has to be declared.
+
+    ``attribute`` is where the cell keeps its width (``units``), and ``attribute_value`` that width.
+    """
+
+    expected: bool
+    state_size: bool
+    attribute: str | None = None
+    attribute_value: int | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All that was seen of one cell; see the classes above for each part."""
+
+    backend: str
+    method: Method
+    slots: tuple[Slot, ...]
+    state_container: str
+    steps: tuple[tuple[SlotStep, ...], ...]
+    initial: Initial
+    declaration: Declaration
+    built: Behaviour
+    redrawn: tuple[Behaviour, ...]
+    influence: Influence
+    weights: tuple[Weight, ...]
+    computed: tuple[tuple[Computed, ...], ...]
+    repeatable: bool
+
+    @property
+    def conclusive_redraws(self) -> tuple[Behaviour, ...]:
+        return tuple(behaviour for behaviour in self.redrawn if behaviour.finite)
+
+
+def equal(left: Array, right: Array) -> bool:
+    """The same shape and the same numbers, NaN being equal to NaN."""
+    return left.shape == right.shape and bool(((left == right) | ((left != left) & (right != right))).all())

@@ -1,0 +1,145 @@
+"""Running a bound cell over a sequence and copying what went in and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rnncheck import usertrace
+from rnncheck.backends.base import Array
+from rnncheck.capture import Recording, code_of, recording
+from rnncheck.convention import Bound, outline
+from rnncheck.errors import CallError
+from rnncheck.structure import flatten
+
+
+@dataclass(frozen=True)
+class Step:
+    """One timestep: per slot the value before and after, and whether the same tensor came back."""
+
+    previous: list[Array]
+    returned: list[Array]
+    same_object: list[bool]
+    outputs: list[Array]
+    recording: Recording | None = None
+    passed: Sequence[Any] = ()
+    leaves: Sequence[Any] = ()
+    output_tensors: Sequence[Any] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """An unroll; ``steps`` in order of time."""
+
+    steps: list[Step]
+
+    @property
+    def finite(self) -> bool:
+        return all(_finite(array) for step in self.steps for array in (*step.returned, *step.outputs))
+
+    def moved(self, slot: int) -> bool:
+        """Whether the slot came back changed at some step."""
+        return any(different(step.previous[slot], step.returned[slot]) for step in self.steps)
+
+
+def unroll(bound: Bound, seed: int, inputs: Array, start: Sequence[Array], *, record: bool = False) -> Run:
+    """Run over ``inputs`` ``(steps, batch, *input shape)`` from a state, one array ``(batch, *slot shape)`` a slot.
+
+    Randomness starts again with ``seed``, so that two runs differ only in what they were given. With
+    ``record`` the locals of the running method are kept. Raises CallError when the cell raises, or when
+    what it returns no longer fits the state it takes.
+    """
+    backend, bound = bound.backend, bound.for_one_run()
+    backend.seed(seed)
+    leaves = [backend.tensor(array) for array in start]
+    previous = [np.array(array, copy=True) for array in start]
+    code = code_of(getattr(type(bound.cell), bound.convention.method, None)) if record else None
+    steps = []
+    for index in range(len(inputs)):
+        x = backend.tensor(inputs[index])
+        returned, kept = _one(bound, x, leaves, index, code)
+        output, following = _split(bound, returned, index)
+        arrays = [backend.numpy(leaf) for leaf in following]
+        _check_shapes(bound, previous, arrays, returned, index)
+        _, output_tensors = flatten(output, backend.is_tensor)
+        step = Step(
+            previous,
+            arrays,
+            [new is old for new, old in zip(following, leaves)],
+            [backend.numpy(tensor) for tensor in output_tensors],
+        )
+        if record:
+            step = Step(
+                step.previous,
+                arrays,
+                step.same_object,
+                step.outputs,
+                kept,
+                tuple(leaves),
+                tuple(following),
+                tuple(output_tensors),
+            )
+        steps.append(step)
+        leaves, previous = following, arrays
+    return Run(steps)
+
+
+def _one(bound: Bound, x: Any, leaves: Sequence[Any], index: int, code: Any) -> tuple[Any, Recording]:
+    try:
+        with bound.backend.without_gradient(), recording(code, bound.backend.is_tensor) as kept:
+            returned = bound.call(x, leaves)
+        return returned, kept
+    except Exception as error:
+        where = usertrace.place(error)
+        raise CallError(
+            f"{bound.name} raised {usertrace.summary(error)} at step {index}{f' ({where})' if where else ''}.",
+            details=usertrace.format_user(error),
+        ) from error
+
+
+def _split(bound: Bound, returned: Any, index: int) -> tuple[Any, list[Any]]:
+    try:
+        return bound.split(returned)
+    except CallError as error:
+        if returned is None:
+            raise CallError(
+                f"{bound.name} returned None at step {index}.", hint="Return the new state on every path."
+            ) from error
+        raise CallError(f"At step {index}: {error.message}", hint=error.hint) from error
+
+
+def _check_shapes(bound: Bound, previous: Sequence[Array], arrays: Sequence[Array], returned: Any, index: int) -> None:
+    for slot, (before, after) in enumerate(zip(previous, arrays)):
+        if before.shape != after.shape:
+            raise CallError(
+                f"At step {index}: state {slot} went in as {_by(before)} and came back as {_by(after)} "
+                f"({bound.convention.method}() returned {outline(returned, bound.backend)})."
+            )
+
+
+def _by(array: Array) -> str:
+    return "x".join(map(str, array.shape)) or "a scalar"
+
+
+def different(left: Array, right: Array) -> bool:
+    """Any number differs, NaN being equal to NaN."""
+    return left.shape != right.shape or bool(np.any((left != right) & ~((left != left) & (right != right))))
+
+
+def largest_difference(left: Array, right: Array) -> float:
+    """The largest absolute difference; infinity where one is finite and the other is not."""
+    if left.shape != right.shape:
+        return float("inf")
+    if left.dtype.kind == "b":
+        left, right = left.astype("int8"), right.astype("int8")
+    with np.errstate(all="ignore"):
+        gap = np.abs(left - right, dtype=None)
+    gap = np.where(np.isfinite(gap), gap, np.where((left == right) | ((left != left) & (right != right)), 0, np.inf))
+    return float(gap.max()) if gap.size else 0.0
+
+
+def _finite(array: Array) -> bool:
+    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())

@@ -1,0 +1,62 @@
+"""The user's own part of an exception: their frames, not rnncheck's."""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+_OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_LIBRARIES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}", "<frozen ")
+
+
+def frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """The frames below rnncheck's own; those inside libraries are left out where the user has any."""
+    every = traceback.extract_tb(error.__traceback__)
+    outside = [
+        frame for frame in every if not frame.filename.startswith(_OWN) and not frame.filename.startswith("<frozen ")
+    ]
+    users = [frame for frame in outside if not any(part in frame.filename for part in _LIBRARIES)]
+    return users or outside
+
+
+def place(error: BaseException) -> str:
+    """``file.py:12`` of the innermost of the user's frames, or nothing."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{relative(error.filename)}:{error.lineno}"
+    seen = frames(error)
+    return f"{relative(seen[-1].filename)}:{seen[-1].lineno}" if seen else ""
+
+
+def line_in(error: BaseException, path: str) -> int | None:
+    """The line of the outermost frame that stands in this file."""
+    target = os.path.abspath(os.path.realpath(path))
+    for frame in traceback.extract_tb(error.__traceback__):
+        if os.path.realpath(frame.filename) == target:
+            return frame.lineno
+    return None
+
+
+def summary(error: BaseException, width: int = 200) -> str:
+    """The exception's type and the first lines of its text, on one line."""
+    text = " ".join(str(error).split())
+    text = text if len(text) <= width else text[: width - 1].rstrip() + "…"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def format_user(error: BaseException) -> str:
+    """A traceback of the user's frames alone, or nothing where none is theirs."""
+    seen = frames(error)
+    if not seen:
+        return ""
+    return "".join(["Traceback (most recent call last):\n", *traceback.format_list(seen), summary(error)])
+
+
+def relative(path: str) -> str:
+    """The path from the current folder when it lies below it, as given otherwise."""
+    if path.startswith("<"):
+        return path
+    try:
+        below = os.path.relpath(os.path.realpath(path), os.path.realpath(os.getcwd()))
+    except (OSError, ValueError):
+        return path
+    return path if below.startswith("..") else below
