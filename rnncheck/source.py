@@ -108,15 +108,23 @@ def unpacking(function: ast.FunctionDef, parameter: str) -> tuple[str, Sequence[
             ):
                 return "tuple", [ast.unparse(part) for part in target.elts]
         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == parameter:
-            if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, int):
-                indices.add(node.slice.value)
-            elif isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
-                keys.append(node.slice.value)
+            key = _literal(node.slice)
+            if isinstance(key, str):
+                keys.append(key)
+            elif isinstance(key, int):
+                indices.add(key)
     if keys:
         return "keys", list(dict.fromkeys(keys))
     if indices:
         return "index", [str(max(max(indices) + 1, -min(indices)))]
     return None
+
+
+def _literal(node: ast.expr) -> object:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return None
 
 
 def function_at(path: str | None, line: int | None) -> ast.FunctionDef | None:

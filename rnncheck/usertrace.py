@@ -6,7 +6,7 @@ import os
 import traceback
 
 _OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_LIBRARIES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}", "<frozen ")
+_LIBRARIES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}", os.path.dirname(os.__file__) + os.sep)
 
 
 def frames(error: BaseException) -> list[traceback.FrameSummary]:

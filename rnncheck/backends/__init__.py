@@ -48,7 +48,7 @@ def choose(asked: str, obj: Any) -> Backend:
         if own is None:
             raise BackendError(
                 f"{_label(obj)} derives from no class of TensorFlow or PyTorch.",
-                hint="A cell is a keras.layers.Layer or a torch.nn.Module. Say which with --backend tf or --backend torch.",
+                hint="A cell is a keras.layers.Layer or a torch.nn.Module. Say which: --backend tf or --backend torch.",
             )
         return get(own)
     wanted = ALIASES[asked]

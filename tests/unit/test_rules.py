@@ -1,0 +1,184 @@
+"""Each rule over hand-made traces: one row of the evidence table a test."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from traces import behaviour, computed, stuck, trace
+
+from rnncheck.findings import Finding
+from rnncheck.rules import IDS, RULES, by_id
+from rnncheck.run import apply
+from rnncheck.settings import Settings
+from rnncheck.trace import Declaration, Initial, Trace, Weight
+
+
+def found(given: Trace, **settings: object) -> list[tuple[str, str, int | None, str | None]]:
+    findings, _ = apply(given, Settings(**settings))  # type: ignore[arg-type]
+    return [(finding.rule, finding.severity, finding.state_index, finding.explained_by) for finding in findings]
+
+
+def only(given: Trace) -> Finding:
+    findings, _ = apply(given, Settings())
+    roots = [finding for finding in findings if finding.explained_by is None]
+    assert len(roots) == 1
+    return roots[0]
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3])
+def test_a_healthy_cell_has_no_finding(slots: int) -> None:
+    findings, outcomes = apply(trace(slots), Settings())
+    assert findings == ()
+    assert [(outcome.rule, outcome.outcome) for outcome in outcomes] == [
+        (rule, "skipped" if rule == "missing-state-size" else "passed") for rule in IDS
+    ]
+
+
+class TestReturnedOldState:
+    def test_the_only_slot_stuck_is_an_error_and_explains_the_initial_state(self) -> None:
+        assert found(stuck()) == [
+            ("returned-old-state", "error", 0, None),
+            ("unchanged-initial-state", "error", 0, "returned-old-state"),
+        ]
+
+    def test_every_slot_stuck_is_one_error(self) -> None:
+        roots = [item for item in found(stuck(2, (0, 1))) if item[3] is None]
+        assert roots == [("returned-old-state", "error", None, None)]
+
+    def test_one_slot_whose_new_value_was_dropped_is_an_error(self) -> None:
+        given = stuck(2, (1,), computed=((), (computed("c_new"),)))
+        finding = only(given)
+        assert (finding.severity, finding.state, finding.related[0].line) == ("error", "c", 3)
+        assert finding.message == "forward() computes c_new and returns c."
+
+    @pytest.mark.parametrize("lacking", ["reads_slot", "reads_input", "writes"])
+    def test_a_local_that_is_no_new_value_does_not_make_it_an_error(self, lacking: str) -> None:
+        given = stuck(2, (1,), computed=((), (computed("c_part", **{lacking: False}),)))
+        assert only(given).severity == "warning"
+
+    def test_a_slot_only_carried_along_is_a_warning(self) -> None:
+        assert found(stuck(2, (1,))) == [("returned-old-state", "warning", 1, None)]
+
+    def test_a_slot_that_the_cell_itself_fills_is_a_note(self) -> None:
+        given = stuck(2, (1,), initial=Initial("init_hidden()", True, (True, False)))
+        assert found(given) == [("returned-old-state", "note", 1, None)]
+
+    def test_a_slot_filled_by_the_caller_of_unknown_start_is_a_warning(self) -> None:
+        given = stuck(2, (1,), initial=Initial("zeros", False, (True, False)))
+        assert found(given) == [("returned-old-state", "warning", 1, None)]
+
+    def test_a_constant_mask_of_whole_numbers_is_a_note(self) -> None:
+        given = stuck(2, (1,))
+        slots = (given.slots[0], dataclasses.replace(given.slots[1], dtype="bool"))
+        assert found(dataclasses.replace(given, slots=slots)) == [("returned-old-state", "note", 1, None)]
+
+    def test_a_gate_that_starts_closed_is_a_note(self) -> None:
+        given = stuck(1, (0,), same_object=False, redrawn=(behaviour(),))
+        assert {item[1] for item in found(given)} == {"note"}
+
+    def test_redrawn_weights_that_blow_up_prove_nothing(self) -> None:
+        dead = behaviour(moves=(False,), moves_from_initial=(False,), finite=False)
+        given = stuck(1, (0,), same_object=False, redrawn=(dead,))
+        assert found(given)[0] == ("returned-old-state", "warning", 0, None)
+
+    def test_the_same_object_is_proof_whatever_the_redrawn_weights_do(self) -> None:
+        dead = behaviour(moves=(False,), moves_from_initial=(False,), finite=False)
+        assert found(stuck(1, (0,), same_object=True, redrawn=(dead,)))[0][1] == "error"
+
+
+class TestIgnoredRecurrence:
+    def test_the_whole_state_is_an_error_that_names_the_idle_weight(self) -> None:
+        weights = (Weight("W_ih.weight", (8, 5), True, False, False), Weight("W_hh.weight", (8, 8), False, False, True))
+        given = trace(built=behaviour(read=(False,)), weights=weights)
+        finding = only(given)
+        assert (finding.rule, finding.severity) == ("ignored-recurrence", "error")
+        assert "W_hh.weight is never used" in finding.message
+        assert finding.suggestion == "add self.W_hh(h) where the new state is computed"
+
+    def test_a_recurrence_that_starts_at_zero_is_a_note(self) -> None:
+        given = trace(built=behaviour(read=(False,)), redrawn=(behaviour(),))
+        assert found(given) == [("ignored-recurrence", "note", None, None)]
+
+    def test_a_recurrence_still_dead_with_other_weights_is_an_error(self) -> None:
+        dead = behaviour(read=(False,))
+        assert found(trace(built=dead, redrawn=(dead,)))[0][1] == "error"
+
+    def test_connected_but_undecided_is_a_warning(self) -> None:
+        dead = behaviour(read=(False,))
+        blown = behaviour(read=(False,), finite=False)
+        assert found(trace(built=dead, redrawn=(blown,)))[0][1] == "warning"
+
+    def test_one_slot_with_idle_weights_is_a_warning(self) -> None:
+        weights = (Weight("U.weight", (8, 8), False, False, True),)
+        given = trace(2, built=behaviour(2, read=(False, True)), weights=weights)
+        assert found(given) == [("ignored-recurrence", "warning", 0, None)]
+
+    def test_one_slot_with_idle_rows_is_a_warning(self) -> None:
+        weights = (Weight("gates.weight", (32, 13), True, False, True),)
+        given = trace(2, built=behaviour(2, read=(True, False)), weights=weights)
+        assert found(given) == [("ignored-recurrence", "warning", 1, None)]
+
+    def test_one_slot_kept_for_the_caller_is_a_note(self) -> None:
+        given = trace(2, built=behaviour(2, read=(False, True)))
+        assert found(given) == [("ignored-recurrence", "note", 0, None)]
+
+
+class TestUnchangedInitialState:
+    def test_an_absorbing_declared_start_is_an_error(self) -> None:
+        given = trace(built=behaviour(moves_from_initial=(False,)))
+        assert found(given) == [("unchanged-initial-state", "error", 0, None)]
+
+    def test_an_assumed_start_is_a_warning(self) -> None:
+        given = trace(built=behaviour(moves_from_initial=(False,)), initial=Initial("zeros", False, (True,)))
+        assert found(given) == [("unchanged-initial-state", "warning", 0, None)]
+
+    def test_a_start_that_other_weights_leave_is_a_note(self) -> None:
+        given = trace(built=behaviour(moves_from_initial=(False,)), redrawn=(behaviour(),))
+        assert found(given) == [("unchanged-initial-state", "note", 0, None)]
+
+    def test_one_slot_of_several_is_a_warning(self) -> None:
+        given = trace(2, built=behaviour(2, moves_from_initial=(True, False)))
+        assert found(given) == [("unchanged-initial-state", "warning", 1, None)]
+
+
+class TestMissingStateSize:
+    def test_a_keras_cell_without_it_is_an_error(self) -> None:
+        finding = only(trace(backend="tf", declaration=Declaration(True, False, "units", 8)))
+        assert (finding.rule, finding.severity) == ("missing-state-size", "error")
+        assert finding.suggestion == "self.state_size = self.units"
+
+    def test_several_slots_are_written_as_a_list(self) -> None:
+        finding = only(trace(2, backend="tf", declaration=Declaration(True, False, "units", 8)))
+        assert finding.suggestion == "self.state_size = [self.units, self.units]"
+
+    def test_an_unknown_attribute_is_written_as_a_number(self) -> None:
+        assert only(trace(declaration=Declaration(True, False))).suggestion == "self.state_size = 8"
+
+    def test_a_declared_one_passes(self) -> None:
+        assert found(trace(declaration=Declaration(True, True))) == []
+
+
+class TestRunningRules:
+    def test_a_crash_of_one_rule_is_kept_from_the_others(self) -> None:
+        def crash(given: Trace) -> list[Finding]:
+            raise ZeroDivisionError("boom")
+
+        broken = dataclasses.replace(RULES[1], check=crash)
+        findings, outcomes = apply(stuck(), Settings(), (RULES[0], broken))
+        assert [finding.rule for finding in findings] == ["returned-old-state"]
+        assert (outcomes[1].outcome, outcomes[1].reason) == ("crashed", "ZeroDivisionError: boom")
+
+    def test_ignoring_a_cause_also_drops_what_follows_from_it(self) -> None:
+        assert found(stuck(), ignore=("returned-old-state",)) == []
+
+    def test_selecting_a_consequence_makes_it_a_finding_of_its_own(self) -> None:
+        given = found(stuck(), select=("unchanged-initial-state",))
+        assert given == [("unchanged-initial-state", "error", 0, None)]
+
+
+@pytest.mark.parametrize("rule", IDS)
+def test_every_rule_is_documented_under_the_fixed_headings(rule: str) -> None:
+    documentation = by_id(rule).documentation
+    headings = [line for line in documentation.splitlines() if line.startswith("## ")]
+    assert headings == ["## What it does", "## Why it is bad", "## Known problems", "## Example", "## Use instead"]

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import ast
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from rnncheck import source
+
+
+def write(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "cell.py"
+    path.write_text(textwrap.dedent(text))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("statement", "replacements", "listed", "expected"),
+    [
+        ("return output, old", {"old": "new"}, False, "return output, new"),
+        ("return output, old", {"old": "new"}, True, "return output, [new]"),
+        ("return output, [old]", {"old": "new"}, True, "return output, [new]"),
+        ("return old", {"old": "new"}, False, "return new"),
+        ("return h, (h, c)", {"c": "c_new"}, False, "return h, (h, c_new)"),
+        ("return out, states", {"states": "[h, c]"}, False, "return out, [h, c]"),
+        ("return out, {'h': states['h']}", {"states['h']": "new"}, False, "return out, {'h': new}"),
+        ("return out, State(h=states[0])", {"states[0]": "new"}, False, "return out, State(h=new)"),
+        ("return out, (", {"old": "new"}, False, None),
+        ("return compute(x)", {"old": "new"}, False, None),
+        ("x = old", {"old": "new"}, False, None),
+    ],
+)
+def test_a_return_statement_is_rewritten(
+    tmp_path: Path, statement: str, replacements: dict[str, str], listed: bool, expected: str | None
+) -> None:
+    path = write(tmp_path, f"def step():\n    {statement}\n")
+    assert source.rewrite_return(path, 2, replacements, listed=listed) == expected
+
+
+def test_a_statement_over_several_lines_is_found_from_any_of_them(tmp_path: Path) -> None:
+    path = write(tmp_path, "def step(x):\n    return (\n        x,\n        [x],\n    )\n")
+    for line in (2, 3, 5):
+        found = source.span(path, line)
+        assert found is not None
+        assert (found.line, found.end_line, found.column, found.text) == (2, 5, 5, "return (")
+    assert source.rewrite_return(path, 4, {"x": "y"}) == "return y, [y]"
+
+
+def test_the_class_around_a_method_is_the_one_that_holds_it(tmp_path: Path) -> None:
+    path = write(tmp_path, "class A:\n    def f(self): ...\n\n\nclass A:\n    def f(self): ...\n")
+    assert source.class_line(path, "A", 2) == 1
+    assert source.class_line(path, "A", 6) == 5
+    assert source.class_line(path, "B", 6) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("h, c = states", ("tuple", ["h", "c"])),
+        ("[h] = states", ("tuple", ["h"])),
+        ("h = states[0]", ("index", ["1"])),
+        ("h, c = states[0], states[1]", ("index", ["2"])),
+        ("h = states[-1]", ("index", ["1"])),
+        ("h = states['h']; c = states['c']; h = states['h']", ("keys", ["h", "c"])),
+        ("y = cell(x, states)", None),
+        ("h, *rest = states", None),
+    ],
+)
+def test_how_a_state_is_taken_apart(body: str, expected: tuple[str, list[str]] | None) -> None:
+    function = ast.parse(f"def step(x, states):\n    {body}\n").body[0]
+    assert isinstance(function, ast.FunctionDef)
+    assert source.unpacking(function, "states") == expected
+
+
+def test_nothing_is_known_of_what_is_not_there() -> None:
+    assert source.span(None, 3) is None
+    assert source.span("/nonexistent.py", 3) is None
+    assert source.function_at("/nonexistent.py", 3) is None

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pytest
+
+from rnncheck.structure import LEAF, Structure, flatten, reorder
+
+
+class Pair(NamedTuple):
+    h: Any
+    c: Any
+
+
+@dataclass
+class Memory:
+    deter: Any
+    stoch: Any
+
+
+def is_leaf(value: Any) -> bool:
+    return isinstance(value, float)
+
+
+@pytest.mark.parametrize(
+    ("value", "count", "described"),
+    [
+        (1.0, 1, "a"),
+        ([1.0], 1, "[a]"),
+        ((1.0,), 1, "(a,)"),
+        ((1.0, 2.0), 2, "(a, b)"),
+        ([1.0, [2.0, 3.0]], 3, "[a, [b, c]]"),
+        ({"h": 1.0, "c": 2.0}, 2, "{'h': a, 'c': b}"),
+        (OrderedDict(h=1.0), 1, "{'h': a}"),
+        (Pair(1.0, 2.0), 2, "Pair(h=a, c=b)"),
+        (Memory(1.0, [2.0]), 2, "Memory(deter=a, stoch=[b])"),
+        ((None, 1.0), 1, "(None, a)"),
+        ((7, 1.0), 1, "(7, a)"),
+    ],
+)
+def test_what_was_taken_apart_is_put_together_again(value: Any, count: int, described: str) -> None:
+    found, leaves = flatten(value, is_leaf)
+    assert found.size == len(leaves) == count
+    assert found.build(leaves) == value
+    assert type(found.build(leaves)) is type(value)
+    assert found.describe(["a", "b", "c"][:count]) == described
+
+
+def test_leaves_take_the_names_of_keys_and_fields() -> None:
+    found, _ = flatten({"rnn": Pair(1.0, 2.0), "other": [3.0]}, is_leaf)
+    assert found.names() == ("rnn.h", "rnn.c", "other")
+    assert flatten([1.0, 2.0], is_leaf)[0].names() == (None, None)
+
+
+def test_a_wrong_number_of_leaves_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 leaves for a structure of 1"):
+        LEAF.build([1.0, 2.0])
+
+
+def test_a_dict_returned_in_another_order_lines_up() -> None:
+    like, _ = flatten(({"h": 1.0, "c": 2.0}, 3.0), is_leaf)
+    returned = ({"c": 20.0, "h": 10.0}, 30.0)
+    assert flatten(reorder(returned, like), is_leaf)[1] == [10.0, 20.0, 30.0]
+
+
+def test_a_structure_without_leaves_is_a_constant() -> None:
+    assert flatten("text", is_leaf) == (Structure("constant", constant="text"), [])
