@@ -39,11 +39,14 @@ def dropped(
     base = step(x, value)
     by_slot, by_input = step(x, probe.others[slot]), step(other_x, value)
     from_zero, from_zero_other = step(x, zero), step(other_x, zero)
-    found = []
+    found: list[Computed] = []
+    seen: set[int] = set()
     for key, binding in _bindings(base).items():
         array = _array(bound, binding, value)
-        if array is None or _came_back(bound, base, binding, array) or not different(array, value):
+        # A second name for the same tensor computes nothing.
+        if id(binding.value) in seen or array is None or _came_back(bound, base, binding, array) or not different(array, value):
             continue
+        seen.add(id(binding.value))
         name, line, _ = key
         stands = source.span(path, line)
         found.append(

@@ -43,7 +43,7 @@ def of(obj: Any) -> str | None:
 
 def choose(asked: str, obj: Any) -> Backend:
     """The backend asked for, or with ``auto`` the target's own; raises BackendError when they differ."""
-    own = of(obj)
+    own = of(obj) or _of_factory(obj)
     if asked == "auto":
         if own is None:
             raise BackendError(
@@ -58,6 +58,19 @@ def choose(asked: str, obj: Any) -> Backend:
             hint=f"Check it with --backend {own}.",
         )
     return get(wanted)
+
+
+def _of_factory(obj: Any) -> str | None:
+    """A factory's backend: the one framework that loading it brought in, else that of what it returns."""
+    if isinstance(obj, type) or not callable(obj):
+        return None
+    loaded = [name for name, framework in FRAMEWORK.items() if framework in sys.modules]
+    if len(loaded) == 1:
+        return loaded[0]
+    try:
+        return of(obj())
+    except Exception:
+        return None
 
 
 def _label(obj: Any) -> str:

@@ -25,7 +25,7 @@ None.
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units
-        self.state_size = units
+        self.state_size = [units, units]
 """
 
 from __future__ import annotations

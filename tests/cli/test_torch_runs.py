@@ -1,0 +1,254 @@
+"""Whole runs on PyTorch cells, as typed."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+FROZEN = """
+import torch
+from torch import nn
+
+class FrozenCell(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        h_new = torch.tanh(self.w(torch.cat([x, h], -1)))
+        return h_new, h
+"""
+HEALTHY = FROZEN.replace("return h_new, h\n", "return h_new, h_new\n").replace("FrozenCell", "HealthyCell")
+
+
+def schema() -> object:
+    return json.loads(importlib.resources.files("rnncheck.formats").joinpath("report.schema.json").read_text())
+
+
+def test_the_built_in_cells_are_clean_in_one_call(rnncheck) -> None:
+    done = rnncheck("torch.nn:LSTMCell", "torch.nn:GRUCell", "torch.nn:RNNCell", "--output-format", "json")
+    assert done.status == 0
+    assert [result["verdict"] for result in done.results] == ["clean"] * 3
+    assert [result["findings"] for result in done.results] == [[], [], []]
+    assert [len(result["states"]) for result in done.results] == [2, 1, 1]
+    assert done.results[0]["settings"]["kwargs"] == {"input_size": 5, "hidden_size": 8}
+    jsonschema.validate(done.json, schema())
+
+
+def test_the_first_backend_does_not_bring_in_the_other(rnncheck, write) -> None:
+    write(
+        "cells.py",
+        FROZEN + "\nimport atexit, os, sys\n"
+        "atexit.register(lambda: None)\n"
+        "class Spy(FrozenCell):\n"
+        "    def forward(self, x, h):\n"
+        "        assert not {'tensorflow', 'keras'} & set(sys.modules), 'the other backend is imported'\n"
+        "        return torch.tanh(self.w(torch.cat([x, h], -1)))\n",
+    )
+    assert rnncheck("cells.py:Spy").status == 0
+
+
+def test_a_frozen_cell_fails_with_its_slot_step_line_and_remedy(rnncheck, write) -> None:
+    write("cells.py", FROZEN)
+    done = rnncheck("cells.py:FrozenCell", "--output-format", "json")
+    assert done.status == 1
+    (result,) = done.results
+    root, follows = result["findings"]
+    assert (root["rule"], root["severity"], root["state"], root["state_index"]) == (
+        "returned-old-state",
+        "error",
+        "h",
+        0,
+    )
+    assert (root["path"], root["line"], root["column"], root["steps"]) == ("cells.py", 12, 9, [0, 6])
+    assert root["related"] == [{"line": 11, "message": "computed here, then dropped"}]
+    assert root["suggestion"] == "return h_new, h_new"
+    assert (follows["rule"], follows["explained_by"]) == ("unchanged-initial-state", "returned-old-state")
+    assert all(entry["unchanged"] and entry["new"] > 0 for entry in result["timeline"])
+    jsonschema.validate(done.json, schema())
+
+
+def test_a_file_and_a_folder_check_every_cell_in_them(rnncheck, write) -> None:
+    write("cells/frozen.py", FROZEN)
+    write("cells/deep/healthy.py", HEALTHY)
+    write("cells/broken.py", "import torch\nclass A(torch.nn.Module):\n    def forward(self, x, h:\n")
+    write("cells/data.py", "class Data: ...\n")
+    done = rnncheck("cells", "cells/frozen.py", "--output-format", "json")
+    assert done.status == 2
+    assert [(result["target"], result["verdict"]) for result in done.results] == [
+        ("cells/broken.py", "error"),
+        ("cells/deep/healthy.py:HealthyCell", "clean"),
+        ("cells/frozen.py:FrozenCell", "findings"),
+        ("cells/frozen.py:FrozenCell", "findings"),
+    ]
+
+
+def test_stdout_is_the_report_whatever_the_cell_prints(rnncheck, write) -> None:
+    noise = (
+        "        print('{not json')\n"
+        "        import os, sys, subprocess\n"
+        "        os.write(1, b'raw bytes \\xff\\n')\n"
+        "        sys.__stdout__.write('past the redirection\\n')\n"
+        "        subprocess.run(['echo', 'from a child'])\n"
+    )
+    write("cells.py", HEALTHY.replace("        h_new", noise + "        h_new", 1) + "\nprint('at import')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "rnncheck", "cells.py", "--output-format", "json"],
+        cwd=write("x", "").parent,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["results"][0]["verdict"] == "clean"
+    for said in (b"{not json", b"raw bytes \xff", b"past the redirection", b"from a child", b"at import"):
+        assert said in done.stderr
+        assert said not in done.stdout
+
+
+def test_progress_is_on_stderr_once_it_takes_more_than_a_second(rnncheck, write) -> None:
+    write("cells.py", HEALTHY + "\nimport time\ntime.sleep(1.5)\n")
+    done = rnncheck("cells.py")
+    assert "rnncheck: loading cells.py ..." in done.err
+    assert "loading" not in done.out
+
+
+@pytest.mark.parametrize(("fail_on", "status"), [("error", 1), ("warning", 1), ("never", 0)])
+def test_what_fails(rnncheck, write, fail_on: str, status: int) -> None:
+    write("cells.py", FROZEN)
+    assert rnncheck("cells.py", "--fail-on", fail_on).status == status
+
+
+def test_a_rule_can_be_left_out_on_the_command_line_and_in_the_configuration(rnncheck, write) -> None:
+    write("cells.py", FROZEN)
+    assert rnncheck("cells.py", "--ignore", "returned-old-state").status == 0
+    write("pyproject.toml", '[tool.rnncheck]\nignore = ["returned-old-state"]\n')
+    assert rnncheck("cells.py").status == 0
+
+
+class TestErrors:
+    """Each names the part at fault, ends with status 2 and shows no traceback of rnncheck's own."""
+
+    def no_verdict(self, done, *expected: str) -> None:
+        text = " ".join(done.out.split())
+        assert done.status == 2
+        for part in expected:
+            assert part in text
+        assert "rnncheck/" not in done.out + done.err
+        assert done.err.count("Traceback") == 0
+
+    def test_what_is_no_cell(self, rnncheck, write) -> None:
+        write("cells.py", "import torch\nNUMBER = 3\nclass Net(torch.nn.Module):\n    def forward(self, x): return x\n")
+        self.no_verdict(rnncheck("cells.py:NUMBER", "--backend", "torch"), "The target is a int, not a cell.")
+        self.no_verdict(rnncheck("cells.py:Net"), "Net.forward(x) takes no state, so it is not a recurrent cell.")
+        self.no_verdict(rnncheck("json:dumps"), "derives from no class of TensorFlow or PyTorch")
+
+    def test_an_argument_that_cannot_be_inferred(self, rnncheck, write) -> None:
+        write("cells.py", FROZEN.replace("input_size, hidden_size):", "input_size, hidden_size, wiring):"))
+        done = rnncheck("cells.py")
+        self.no_verdict(done, "FrozenCell() needs wiring", "--kwargs wiring=...")
+        assert rnncheck("cells.py", "--kwargs", "wiring=None").status == 1
+
+    def test_an_argument_that_is_not_taken(self, rnncheck, write) -> None:
+        write("cells.py", FROZEN)
+        done = rnncheck("cells.py", "--kwargs", "units=3")
+        self.no_verdict(done, "FrozenCell() has no argument 'units'.", "It takes input_size, hidden_size.")
+
+    def test_a_constructor_that_raises(self, rnncheck, write) -> None:
+        write("cells.py", FROZEN.replace("super().__init__()", "raise ValueError('no weights file')"))
+        self.no_verdict(rnncheck("cells.py"), "raised ValueError: no weights file (cells.py:7).")
+
+    def test_a_cell_that_raises_at_a_later_step(self, rnncheck, write) -> None:
+        counting = HEALTHY.replace(
+            "        h_new",
+            "        self.n = getattr(self, 'n', 0) + 1\n        if self.n == 6: raise IndexError('out of range')\n        h_new",
+            1,
+        )
+        write("cells.py", counting)
+        self.no_verdict(
+            rnncheck("cells.py"), "HealthyCell.forward() raised IndexError: out of range at step 3 (cells.py:12)."
+        )
+
+    def test_a_cell_that_returns_none(self, rnncheck, write) -> None:
+        write("cells.py", HEALTHY.replace("return h_new, h_new", "h = h_new"))
+        self.no_verdict(rnncheck("cells.py"), "HealthyCell.forward() returned None", "Return the new state")
+
+    def test_a_cell_that_returns_none_at_a_later_step(self, rnncheck, write) -> None:
+        counting = HEALTHY.replace(
+            "        return",
+            "        self.n = getattr(self, 'n', 0) + 1\n        if self.n == 6: return None\n        return",
+            1,
+        )
+        write("cells.py", counting)
+        self.no_verdict(rnncheck("cells.py"), "HealthyCell.forward() returned None at step 3.")
+
+    def test_the_other_backend_was_asked_for(self, rnncheck, write) -> None:
+        write("cells.py", FROZEN)
+        self.no_verdict(rnncheck("cells.py", "--backend", "tf"), "FrozenCell is a PyTorch class", "--backend torch")
+
+    def test_a_target_that_ends_the_process(self, rnncheck, write) -> None:
+        write("cells.py", HEALTHY.replace("        h_new", "        raise SystemExit(0)\n        h_new", 1))
+        self.no_verdict(rnncheck("cells.py"), "ended the run with SystemExit(0)")
+
+
+def in_terminal(folder: Path, *arguments: str, **env: str) -> tuple[int, str]:
+    """Run with stdout on a terminal and return the status and what was written to it."""
+    master, slave = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "rnncheck", *arguments],
+        cwd=folder, stdout=slave, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+        env={**{key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}, "TERM": "xterm", **env},
+    )  # fmt: skip
+    os.close(slave)
+    seen = b""
+    while True:
+        try:
+            block = os.read(master, 65536)
+        except OSError:
+            break
+        if not block:
+            break
+        seen += block
+    os.close(master)
+    return child.wait(), seen.decode()
+
+
+def test_colour_where_it_belongs(write, rnncheck, folder: Path) -> None:
+    write("cells.py", FROZEN)
+    assert "\x1b[" in in_terminal(folder, "cells.py")[1]
+    assert "\x1b[" not in in_terminal(folder, "cells.py", NO_COLOR="1")[1]
+    assert "\x1b[" not in in_terminal(folder, "cells.py", "--output-format", "json")[1]
+    assert "\x1b[" not in rnncheck("cells.py", env={"FORCE_COLOR": "0"}).out
+    assert "\x1b[" in rnncheck("cells.py", "--color", "always").out
+
+
+def test_piped_it_is_80_columns_wide_and_readable(write, rnncheck) -> None:
+    write("cells.py", FROZEN)
+    out = rnncheck("cells.py").out
+    assert max(map(len, out.splitlines())) <= 80
+    plain = rnncheck("cells.py", env={"PYTHONIOENCODING": "ascii"})
+    assert plain.status == 1
+    assert "x returned-old-state" in plain.out
+
+
+def test_an_interruption_is_status_130(write, folder: Path) -> None:
+    write("cells.py", HEALTHY + "\nimport time, pathlib\npathlib.Path('started').touch()\ntime.sleep(60)\n")
+    child = subprocess.Popen([sys.executable, "-m", "rnncheck", "cells.py"], cwd=folder, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not (folder / "started").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=20)
+    assert child.returncode == 130
+    assert b"Traceback" not in err
+    assert re.search(rb"interrupted", err)
