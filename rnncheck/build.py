@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,15 +127,18 @@ class Built:
         return None
 
 
-def candidates(obj: Any, kwargs: Mapping[str, Any]) -> Iterator[Built]:
+Owns = Callable[[Any], bool]
+
+
+def candidates(obj: Any, kwargs: Mapping[str, Any], owns: Owns) -> Iterator[Built]:
     """Ways to construct the cell, likeliest first; the caller takes the first that can be called.
 
-    An instance is handed on as it is. Raises BuildError when no argument list could be inferred or the
-    first one was refused by the constructor; a later refusal only ends the iteration.
+    An instance is handed on as it is; ``owns`` tells whether something is of the framework's. Raises BuildError
+    when no argument list could be inferred or every one was refused by the constructor.
     """
     if inspect.isclass(obj):
-        yield from _constructions(obj, obj.__name__, _parameters(obj), kwargs)
-    elif _is_instance(obj):
+        yield from _constructions(obj, obj.__name__, _parameters(obj), kwargs, owns)
+    elif _is_instance(obj, owns):
         if kwargs:
             raise BuildError(
                 "--kwargs was given, but the target is an instance, built already.", hint="Name its class instead."
@@ -146,7 +149,7 @@ def candidates(obj: Any, kwargs: Mapping[str, Any]) -> Iterator[Built]:
             parameters = list(inspect.signature(obj).parameters.values())
         except (TypeError, ValueError):
             parameters = []
-        yield from _constructions(obj, getattr(obj, "__name__", "the factory"), parameters, kwargs)
+        yield from _constructions(obj, getattr(obj, "__name__", "the factory"), parameters, kwargs, owns)
     else:
         raise BuildError(
             f"The target is a {type(obj).__name__}, not a cell.",
@@ -154,12 +157,12 @@ def candidates(obj: Any, kwargs: Mapping[str, Any]) -> Iterator[Built]:
         )
 
 
-def _is_instance(obj: Any) -> bool:
-    return any(hasattr(type(obj), name) for name in ("forward", "call")) and not inspect.isroutine(obj)
+def _is_instance(obj: Any, owns: Owns) -> bool:
+    return owns(obj) or (any(hasattr(type(obj), name) for name in ("forward", "call")) and not inspect.isroutine(obj))
 
 
 def _constructions(
-    make: Any, name: str, parameters: list[inspect.Parameter], given: Mapping[str, Any]
+    make: Any, name: str, parameters: list[inspect.Parameter], given: Mapping[str, Any], owns: Owns
 ) -> Iterator[Built]:
     _check_given(name, parameters, given)
     first: BaseException | None = None
@@ -177,7 +180,7 @@ def _constructions(
         except BaseException as error:
             first = first or error
             continue
-        if not _is_instance(cell):
+        if not _is_instance(cell, owns):
             raise BuildError(
                 f"{name}() returned a {type(cell).__name__}, not a cell.",
                 hint="A factory returns an instance of the cell.",

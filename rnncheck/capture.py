@@ -8,30 +8,51 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any
 
+METHOD = 0
+"""The frame number of the recorded method itself; the functions that it calls count from 1."""
+
 
 @dataclass(frozen=True)
 class Binding:
-    """A local variable was bound to this tensor by the statement on this line."""
+    """In a frame, a local variable was bound to this tensor by the statement on this line."""
 
     name: str
     line: int
     value: Any
-    in_method: bool
+    frame: int
+
+
+@dataclass(frozen=True)
+class Return:
+    """A frame ended on this line with this value and these local variables."""
+
+    frame: int
+    line: int
+    value: Any
+    variables: Mapping[str, Any]
 
 
 @dataclass
 class Recording:
-    """One call of the cell. ``return_line`` is None when the method had no Python frame or raised."""
+    """One call of the cell. ``rebound`` maps arguments of the method to the first other value they took."""
 
     bindings: list[Binding] = field(default_factory=list)
-    return_line: int | None = None
-    arguments: dict[str, Any] = field(default_factory=dict)
+    returns: dict[int, Return] = field(default_factory=dict)
+    rebound: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def return_line(self) -> int | None:
+        """Where the method returned; None when it had no Python frame."""
+        return self.returns[METHOD].line if METHOD in self.returns else None
+
+    def in_method(self) -> list[Binding]:
+        return [binding for binding in self.bindings if binding.frame == METHOD]
 
 
 def code_of(function: Any) -> CodeType | None:
@@ -63,48 +84,49 @@ def recording(code: CodeType | None, is_tensor: Callable[[Any], bool]) -> Iterat
 class _Watcher:
     def __init__(self, code: CodeType, is_tensor: Callable[[Any], bool], record: Recording) -> None:
         self.code, self.is_tensor, self.record = code, is_tensor, record
-        self.outermost: FrameType | None = None
-        self.finished = False
+        self.frames = 0
 
     def enter(self, frame: FrameType, event: str, argument: Any) -> Any:
-        if self.finished or frame.f_code.co_filename != self.code.co_filename:
+        if METHOD in self.record.returns or frame.f_code.co_filename != self.code.co_filename:
             return None
-        in_method = frame.f_code is self.code and self.outermost is None
-        if in_method:
-            self.outermost = frame
-            self.record.arguments = dict(frame.f_locals)
-        elif self.outermost is None or frame.f_code.co_name.startswith("<"):
+        if self.frames == 0 and frame.f_code is not self.code:
             return None
-        return _Frame(self, frame, in_method).step
+        if frame.f_code.co_name.startswith("<"):
+            return None
+        number = self.frames
+        self.frames += 1
+        return _Frame(self, frame, number).step
 
 
 class _Frame:
     """The local variables of one running frame, compared from line to line."""
 
-    def __init__(self, watcher: _Watcher, frame: FrameType, in_method: bool) -> None:
-        self.watcher, self.in_method = watcher, in_method
+    def __init__(self, watcher: _Watcher, frame: FrameType, number: int) -> None:
+        self.watcher, self.number = watcher, number
         self.line = frame.f_lineno
-        self.known = {name: id(value) for name, value in frame.f_locals.items()}
-        self.kept: list[Any] = list(frame.f_locals.values())
+        self.arguments = dict(frame.f_locals)
+        self.known = {name: id(value) for name, value in self.arguments.items()}
+        self.kept: list[Any] = list(self.arguments.values())
 
     def step(self, frame: FrameType, event: str, argument: Any) -> Any:
         self._compare(frame)
-        if event == "return" and self.in_method:
-            # An exception leaves the frame with None too; then there is no returned value to explain.
-            self.watcher.record.return_line = frame.f_lineno
-            self.watcher.finished = True
-            self.watcher.outermost = None
+        if event == "return":
+            variables = dict(frame.f_locals)
+            self.watcher.record.returns[self.number] = Return(self.number, frame.f_lineno, argument, variables)
         self.line = frame.f_lineno
         return self.step
 
     def _compare(self, frame: FrameType) -> None:
+        record = self.watcher.record
         for name, value in frame.f_locals.items():
             if self.known.get(name) == id(value):
                 continue
             self.known[name] = id(value)
             self.kept.append(value)
+            if self.number == METHOD and name in self.arguments:
+                record.rebound.setdefault(name, value)
             for suffix, tensor in self._tensors(value):
-                self.watcher.record.bindings.append(Binding(name + suffix, self.line, tensor, self.in_method))
+                record.bindings.append(Binding(name + suffix, self.line, tensor, self.number))
 
     def _tensors(self, value: Any) -> Iterator[tuple[str, Any]]:
         if self.watcher.is_tensor(value):

@@ -6,62 +6,122 @@ input, and is not a mere multiple of the slot. Found by running one step again w
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rnncheck import source
 from rnncheck.backends.base import Array
-from rnncheck.capture import Binding
-from rnncheck.convention import Bound
+from rnncheck.capture import METHOD, Binding, Return
 from rnncheck.definitions import words
-from rnncheck.probes import Probe
+from rnncheck.probes import Lab, Probe
 from rnncheck.trace import Computed, Span
-from rnncheck.unroll import Run, Step, different, unroll
+from rnncheck.unroll import Run, Step, different
 
-Key = tuple[str, int, int]
+Key = tuple[str, int, int, int]
 
 
-def dropped(
-    bound: Bound, seed: int, main: Run, inputs: Array, probe: Probe, slot: int, path: str | None
-) -> tuple[Computed, ...]:
-    """Locals of the slot's shape that were not returned as state, the likeliest new value first."""
+@dataclass(frozen=True)
+class _Paired:
+    """One step, and the same step with one thing changed."""
+
+    base: Step
+    by_slot: Step
+    by_input: Step
+    from_zero: Step
+    from_zero_by_input: Step
+
+
+def dropped(lab: Lab, main: Run, probe: Probe, slot: int, path: str | None) -> tuple[Computed, ...]:
+    """Locals of the slot's shape that were not returned as state, in the order in which they were computed."""
 
     def step(x: Array, value: Array) -> Step:
-        start = [*probe.base]
-        start[slot] = value
-        return unroll(bound, seed, x[None], start, record=True).steps[0]
+        return lab.run(x[None], probe.start.with_slot(slot, value), record=True).steps[0]
 
-    x, other_x = inputs[0], _other(inputs[0])
-    value, zero = probe.base[slot], np.zeros_like(probe.base[slot])
-    base = step(x, value)
-    by_slot, by_input = step(x, probe.others[slot]), step(other_x, value)
-    from_zero, from_zero_other = step(x, zero), step(other_x, zero)
+    x, other_x = probe.inputs[0], _other(probe.inputs[0])
+    value, zero = probe.start.arrays[slot], np.zeros_like(probe.start.arrays[slot])
+    pairs = _Paired(
+        step(x, value), step(x, probe.others[slot]), step(other_x, value), step(x, zero), step(other_x, zero)
+    )
     found: list[Computed] = []
     seen: set[int] = set()
-    for key, binding in _bindings(base).items():
-        array = _array(bound, binding, value)
+    for key, binding in _bindings(pairs.base).items():
+        array = _array(lab, binding, value)
         # A second name for the same tensor computes nothing.
-        if id(binding.value) in seen or array is None or _came_back(bound, base, binding, array) or not different(array, value):
+        if id(binding.value) in seen or array is None or not different(array, value):
             continue
-        seen.add(id(binding.value))
-        name, line, _ = key
-        stands = source.span(path, line)
-        found.append(
-            Computed(
-                name,
-                line,
-                stands.text if stands else "",
-                reads_slot=_differs(bound, key, base, by_slot, value),
-                reads_input=_differs(bound, key, base, by_input, value),
-                writes=_differs(bound, key, from_zero, from_zero_other, value),
-                is_output=any(binding.value is tensor for tensor in base.output_tensors),
-                values=tuple(_array(bound, _bindings(step).get(key), value) for step in main.steps),
-            )
-        )
+        if not _came_back(pairs.base, binding, array):
+            seen.add(id(binding.value))
+            found.append(_computed(lab, pairs, main, key, binding, slot, value, path))
     return tuple(found)
+
+
+def _computed(
+    lab: Lab, pairs: _Paired, main: Run, key: Key, binding: Binding, slot: int, like: Array, path: str | None
+) -> Computed:
+    base = pairs.base
+
+    def differs(left: Step, right: Step) -> bool:
+        one, other = (_array(lab, _bindings(step).get(key), like) for step in (left, right))
+        return one is not None and other is not None and different(one, other)
+
+    at_zero = _array(lab, _bindings(pairs.from_zero).get(key), like)
+    defined_at_zero = at_zero is not None and (at_zero.dtype.kind not in "fc" or bool(np.isfinite(at_zero).all()))
+    ended = _ending(base, binding, slot)
+    stands = source.span(path, binding.line)
+    return Computed(
+        name=binding.name,
+        line=binding.line,
+        statement=stands.text if stands else "",
+        reads_slot=differs(base, pairs.by_slot),
+        reads_input=differs(base, pairs.by_input),
+        writes=differs(pairs.from_zero, pairs.from_zero_by_input) if defined_at_zero else True,
+        is_output=any(binding.value is tensor for tensor in base.output_tensors),
+        values=tuple(_array(lab, _bindings(step).get(key), like) for step in main.steps),
+        spelled=_spelled(ended, lambda value: value is binding.value),
+        old=_spelled(ended, lambda value: value is base.passed[slot]),
+        returns=source.span(path, ended.line) if ended is not None else None,
+        in_method=binding.frame == METHOD,
+    )
+
+
+def _ending(step: Step, binding: Binding, slot: int) -> Return | None:
+    """Where the frame that computed the value ended, if it handed the old one back; else nothing is known."""
+    ended = step.recording.returns.get(binding.frame) if step.recording else None
+    if ended is not None and (binding.frame == METHOD or _holds(ended.value, step.passed[slot])):
+        return ended
+    return None
+
+
+def _holds(value: Any, tensor: Any) -> bool:
+    if value is tensor:
+        return True
+    if isinstance(value, (list, tuple)):
+        return any(_holds(part, tensor) for part in value)
+    return isinstance(value, dict) and any(_holds(part, tensor) for part in value.values())
+
+
+def _spelled(ended: Return | None, is_it: Callable[[Any], bool]) -> tuple[str, ...]:
+    """The expressions by which a tensor is known where a frame ends."""
+    names: list[str] = []
+    for name, value in ended.variables.items() if ended is not None else ():
+        if name == "_":
+            continue
+        if is_it(value):
+            names.append(name)
+        elif isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+            names.extend(f"{name}[{index}]" for index, part in enumerate(value) if is_it(part))
+        elif isinstance(value, dict):
+            names.extend(f"{name}[{key!r}]" for key, part in value.items() if is_it(part))
+        elif hasattr(value, "_fields"):
+            names.extend(f"{name}.{field}" for field in value._fields if is_it(getattr(value, field)))
+    return tuple(sorted(names, key=lambda name: not name.isidentifier()))
 
 
 def assign(candidates: Sequence[Sequence[Computed]], names: Sequence[str]) -> list[tuple[Computed, ...]]:
@@ -74,19 +134,20 @@ def assign(candidates: Sequence[Sequence[Computed]], names: Sequence[str]) -> li
     ordered = []
     for found, name in zip(candidates, names):
         ranked = sorted(
-            found,
+            enumerate(found),
             key=lambda item: (
-                item.is_update,
-                not taken[item.name, item.line],
-                _affinity(item.name, name),
-                item.is_output,
-                item.line,
+                item[1].is_update,
+                not taken[item[1].name, item[1].line],
+                _affinity(item[1].name, name),
+                item[1].is_output,
+                item[1].in_method,
+                item[0],
             ),
             reverse=True,
         )
         if ranked:
-            taken[ranked[0].name, ranked[0].line] += 1
-        ordered.append(tuple(ranked))
+            taken[ranked[0][1].name, ranked[0][1].line] += 1
+        ordered.append(tuple(item for _, item in ranked))
     return ordered
 
 
@@ -95,26 +156,29 @@ def produced(step: Step, path: str | None) -> tuple[Span | None, ...]:
     record = step.recording
     lines = []
     for leaf in step.leaves:
-        bound = (
-            [binding.line for binding in record.bindings if binding.value is leaf and binding.in_method]
-            if record
-            else []
-        )
+        bound = [binding.line for binding in record.in_method() if binding.value is leaf] if record else []
         lines.append(bound[0] if bound else record.return_line if record else None)
     return tuple(source.span(path, line) for line in lines)
 
 
-def entered(bound: Bound, seed: int, inputs: Array, start: Sequence[Array], path: str | None) -> Span | None:
-    """The first statement in which the input became a value of another shape."""
-    x, other_x = inputs[0], _other(inputs[0])
-    base, varied = (unroll(bound, seed, given[None], start, record=True).steps[0] for given in (x, other_x))
+def returned_names(step: Step) -> tuple[tuple[str, ...], ...]:
+    """Per slot the expressions by which the method knows, at its end, what it returned."""
+    ended = step.recording.returns.get(METHOD) if step.recording else None
+    return tuple(_spelled(ended, functools.partial(operator.is_, leaf)) for leaf in step.leaves)
+
+
+def entered(lab: Lab, probe: Probe, path: str | None) -> tuple[Span | None, int | None]:
+    """The first statement in which the input became a value of another shape, and that value's width."""
+    x, other_x = probe.inputs[0], _other(probe.inputs[0])
+    base, varied = (lab.run(given[None], probe.start, record=True).steps[0] for given in (x, other_x))
     for key, binding in _bindings(base).items():
-        if not binding.in_method or tuple(binding.value.shape) == x.shape:
+        if binding.frame != METHOD or tuple(binding.value.shape) == x.shape or not binding.value.shape:
             continue
         twin = _bindings(varied).get(key)
-        if twin is not None and different(bound.backend.numpy(binding.value), bound.backend.numpy(twin.value)):
-            return source.span(path, binding.line)
-    return None
+        numpy = lab.bound.backend.numpy
+        if twin is not None and different(numpy(binding.value), numpy(twin.value)):
+            return source.span(path, binding.line), int(binding.value.shape[-1])
+    return None, None
 
 
 def _other(x: Array) -> Array:
@@ -122,32 +186,27 @@ def _other(x: Array) -> Array:
 
 
 def _bindings(step: Step) -> dict[Key, Binding]:
-    """Each binding by its name, line and how often that line bound it before."""
+    """Each binding by its name, line, frame and how often it was made there before."""
     found: dict[Key, Binding] = {}
-    seen: Counter[tuple[str, int]] = Counter()
+    seen: Counter[tuple[str, int, int]] = Counter()
     for binding in step.recording.bindings if step.recording else ():
-        place = (binding.name, binding.line)
-        found[binding.name, binding.line, seen[place]] = binding
+        place = (binding.name, binding.line, binding.frame)
+        found[binding.name, binding.line, binding.frame, seen[place]] = binding
         seen[place] += 1
     return found
 
 
-def _array(bound: Bound, binding: Binding | None, like: Array) -> Array | None:
+def _array(lab: Lab, binding: Binding | None, like: Array) -> Array | None:
     if binding is None or tuple(binding.value.shape) != like.shape:
         return None
-    array = bound.backend.numpy(binding.value)
+    array = lab.bound.backend.numpy(binding.value)
     return array if array.dtype.kind == like.dtype.kind else None
 
 
-def _came_back(bound: Bound, step: Step, binding: Binding, array: Array) -> bool:
+def _came_back(step: Step, binding: Binding, array: Array) -> bool:
     return any(binding.value is leaf for leaf in step.leaves) or any(
         returned.shape == array.shape and not different(returned, array) for returned in step.returned
     )
-
-
-def _differs(bound: Bound, key: Key, left: Step, right: Step, like: Array) -> bool:
-    one, other = (_array(bound, _bindings(step).get(key), like) for step in (left, right))
-    return one is not None and other is not None and different(one, other)
 
 
 _FILLER = frozenset(

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import itertools
+import types
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
+import numpy as np
+
 from rnncheck import source, structure, usertrace
-from rnncheck.backends.base import Backend, Tensor
-from rnncheck.capture import code_of
+from rnncheck.backends.base import Array, Backend, Tensor, numpy_dtype
+from rnncheck.backends.snapshot import Snapshot
+from rnncheck.capture import code_of, recording
 from rnncheck.definitions import is_input_name, is_state_name
 from rnncheck.errors import CallError
 from rnncheck.structure import LEAF, Structure, flatten
+from rnncheck.trace import equal
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ class Guess:
 class Bound:
     """A cell with the convention that it was seen to follow, and its first state (tensors, one per slot).
 
-    ``isolated``: the cell keeps something between runs, so each run gets a copy of it.
+    ``kept``: the cell keeps something between runs, so each run starts from this snapshot of it.
     """
 
     backend: Backend
@@ -77,30 +84,47 @@ class Bound:
     initial: list[Tensor]
     initial_source: str
     initial_declared: bool
-    isolated: bool = False
+    input_dtype: str
+    kept: Snapshot | None = None
 
     @property
     def name(self) -> str:
         """What is called, as ``MyCell.forward()``."""
         return f"{type(self.cell).__name__}.{self.convention.method}()"
 
-    def for_one_run(self) -> Bound:
-        return dataclasses.replace(self, cell=self.backend.copy(self.cell)) if self.isolated else self
+    @property
+    def code(self) -> CodeType | None:
+        """The code of the method that runs at each step."""
+        return code_of(getattr(type(self.cell), self.convention.method, None))
 
-    def call(self, x: Tensor, leaves: Sequence[Tensor]) -> Any:
+    def begin(self, seed: int) -> None:
+        """Before each run: randomness starts again, and so does the cell."""
+        self.backend.seed(seed)
+        if self.kept is not None:
+            self.kept.restore()
+
+    def inputs(self, array: Array) -> Tensor:
+        return self.backend.tensor(array, self.input_dtype)
+
+    def state(self, arrays: Sequence[Array]) -> list[Tensor]:
+        """Tensors of the slots' own dtypes."""
+        return [self.backend.tensor(array, self.backend.dtype(leaf)) for array, leaf in zip(arrays, self.initial)]
+
+    def call(self, x: Tensor, state: Any) -> Any:
         """One step; returns what the cell returned."""
-        return call(
-            self.cell, self.convention.method, self.convention.signature, x, self.convention.state.build(leaves)
-        )
+        return call(self.cell, self.convention.method, self.convention.signature, x, state)
 
-    def split(self, returned: Any) -> tuple[Any, list[Tensor]]:
-        """The output (None where there is none) and the new leaves; raises CallError when they do not fit."""
+    def split(self, returned: Any) -> tuple[Any, Structure, list[Tensor]]:
+        """The output (None where there is none), the new state's structure and its leaves.
+
+        Raises CallError when they do not fit the state that went in.
+        """
         parts = _parts(returned, self.convention.reading, self.convention.state.size)
         if parts is not None:
             output, state = parts
             found, leaves = flatten(structure.reorder(state, self.convention.state), self.backend.is_tensor)
             if found.size == self.convention.state.size:
-                return output, leaves
+                return output, structure.like(self.convention.state, found), leaves
         raise CallError(
             f"{self.convention.method}() returned {outline(returned, self.backend)} "
             f"where it took {self.convention.state.describe(['a tensor'] * self.convention.state.size)} as its state."
@@ -201,11 +225,16 @@ def discover(backend: Backend, cell: Any, method: str, inputs: Sequence[Tensor],
     """
     signature = signature_of(cell, method)
     refused: list[tuple[Guess, NotAccepted]] = []
-    for guess in _guesses(backend, cell, method, signature, inputs[0], widths):
-        try:
-            return _try(backend, cell, method, signature, inputs, guess)
-        except NotAccepted as reason:
-            refused.append((guess, reason))
+    # A state that comes back before the output is believed only where it also goes in first, or where nothing
+    # else fits: a cell that ignores its state would accept its output as a state.
+    for state_first in (False, True):
+        for guess in _guesses(backend, cell, method, signature, inputs[0], widths):
+            try:
+                return _try(backend, cell, method, signature, inputs, guess, state_first or not signature.input_first)
+            except NotAccepted as reason:
+                refused.append((guess, reason))
+        if backend.output_first(cell):
+            break
     raise _explain(cell, method, refused)
 
 
@@ -225,14 +254,20 @@ def _explain(cell: Any, method: str, refused: list[tuple[Guess, NotAccepted]]) -
 
 
 def _try(
-    backend: Backend, cell: Any, method: str, signature: Signature, inputs: Sequence[Tensor], guess: Guess
+    backend: Backend,
+    cell: Any,
+    method: str,
+    signature: Signature,
+    inputs: Sequence[Tensor],
+    guess: Guess,
+    state_first: bool,
 ) -> Bound:
     skeleton, leaves = flatten(guess.value, backend.is_tensor)
     if not leaves:
         raise NotAccepted("takes a state without tensors.")
     returned = _attempt(cell, method, signature, inputs[0], guess)
     shapes = [tuple(leaf.shape) for leaf in leaves]
-    reading = _reading(backend, backend.output_first(cell), returned, skeleton, shapes)
+    reading = _reading(backend, _readings(backend.output_first(cell), state_first), returned, skeleton, shapes)
     if reading is None:
         if returned is None:
             raise NotAccepted("returned None: it has no return statement that ran.", returned_nothing=True)
@@ -243,10 +278,17 @@ def _try(
     convention = Convention(method, signature, skeleton, reading)
     # A framework that drives the cell itself starts it from zeros where the cell says nothing.
     declared = guess.declared or backend.output_first(cell)
-    bound = Bound(backend, cell, convention, leaves, guess.source, declared)
-    _, following = bound.split(returned)
-    _attempt(cell, method, signature, inputs[1], dataclasses.replace(guess, value=skeleton.build(following)))
+    bound = Bound(backend, cell, convention, leaves, guess.source, declared, backend.dtype(inputs[0]))
+    _, found, following = bound.split(returned)
+    _attempt(cell, method, signature, inputs[1], dataclasses.replace(guess, value=found.build(following)))
     return bound
+
+
+def _readings(output_first: bool, state_first: bool) -> tuple[str, ...]:
+    if output_first:
+        return ("output, state",)
+    usual = ("state", "output, state", "output, *state")
+    return (*usual, "state, output") if state_first else usual
 
 
 def _attempt(cell: Any, method: str, signature: Signature, x: Tensor, guess: Guess) -> Any:
@@ -258,10 +300,13 @@ def _attempt(cell: Any, method: str, signature: Signature, x: Tensor, guess: Gue
 
 
 def _reading(
-    backend: Backend, output_first: bool, returned: Any, skeleton: Structure, shapes: Sequence[tuple[int, ...]]
+    backend: Backend,
+    readings: Sequence[str],
+    returned: Any,
+    skeleton: Structure,
+    shapes: Sequence[tuple[int, ...]],
 ) -> str | None:
     """How the state lies in what came back; None when it does not."""
-    readings = ("output, state",) if output_first else ("state", "output, state", "output, *state", "state, output")
     for reading in readings:
         parts = _parts(returned, reading, skeleton.size)
         if parts is None:
@@ -299,67 +344,93 @@ def _guesses(
 ) -> Iterator[Guess]:
     for provider, state in backend.initial_states(cell, int(x.shape[0]), x):
         yield Guess(state, provider, True)
+        if not flatten(state, backend.is_tensor)[1]:
+            yield from _from_returned(backend, cell, method, signature, x, state, provider)
     skeletons = list(_skeletons(backend, cell, method, signature))
-    shapes = [shape for width in widths for shape in _leaf_shapes(backend, x, width)]
     told = [skeleton for skeleton, certain in skeletons if certain]
     if signature.state_optional and not told:
         yield from _from_default(backend, cell, method, signature, x)
-    for skeleton, _ in skeletons:
-        for shape in shapes:
-            zeros = [backend.tensor(_zeros(shape, backend.float_dtype(cell))) for _ in range(skeleton.size)]
+    dtype = numpy_dtype(backend.float_dtype(cell))
+    for skeleton, certain in skeletons:
+        for shapes in _shapes(backend, x, skeleton.size, widths, mixed=certain):
+            zeros = [backend.tensor(np.zeros(shape, dtype), backend.float_dtype(cell)) for shape in shapes]
             yield Guess(skeleton.build(zeros), "zeros", False)
     if signature.state_optional and told:
         yield from _from_default(backend, cell, method, signature, x)
 
 
-def _zeros(shape: tuple[int, ...], dtype: str) -> Any:
-    import numpy as np
+def _shapes(
+    backend: Backend, x: Tensor, count: int, widths: Sequence[int], *, mixed: bool
+) -> Iterator[list[tuple[int, ...]]]:
+    """Shapes for ``count`` slots: all of one width first, then, with ``mixed``, of different ones."""
+    for width in widths:
+        yield [_leaf_shape(backend, x, width)] * count
+    if mixed and 2 <= count <= 3:
+        for several in itertools.islice(itertools.permutations(widths[:6], count), 60):
+            yield [_leaf_shape(backend, x, width) for width in several]
 
-    return np.zeros(shape, dtype)
+
+def _leaf_shape(backend: Backend, x: Tensor, width: int) -> tuple[int, ...]:
+    batch, *row = (int(size) for size in x.shape)
+    if len(row) <= 1:
+        return (batch, width)
+    return (batch, *row[:-1], width) if backend.channels_last() else (batch, width, *row[1:])
 
 
-def _leaf_shapes(backend: Backend, x: Tensor, width: int) -> list[tuple[int, ...]]:
-    batch, spatial = int(x.shape[0]), tuple(int(size) for size in x.shape[1:])
-    if len(spatial) <= 1:
-        return [(batch, width)]
-    if backend.channels_last():
-        return [(batch, *spatial[:-1], width)]
-    return [(batch, width, *spatial[1:])]
+def _from_returned(
+    backend: Backend, cell: Any, method: str, signature: Signature, x: Tensor, state: Any, provider: str
+) -> Iterator[Guess]:
+    """What comes back for a state without tensors (``None`` for each slot) has the structure of the state."""
+    try:
+        returned = call(cell, method, signature, x, state)
+    except Exception:
+        return
+    candidates = [returned]
+    if isinstance(returned, (tuple, list)) and len(returned) >= 2:
+        candidates = [returned[1], returned]
+    for candidate in candidates:
+        if flatten(candidate, backend.is_tensor)[1]:
+            yield Guess(candidate, provider, True)
 
 
 def _from_default(backend: Backend, cell: Any, method: str, signature: Signature, x: Tensor) -> Iterator[Guess]:
-    """The structures that could be the state in what comes back when the state is left out."""
+    """The state that the cell makes when it is left out: as it was seen being made, else as it comes back."""
+    code = code_of(getattr(type(cell), method, None))
     try:
-        returned = cell(x) if method in ("call", "forward") else getattr(cell, method)(x)
+        with recording(code, backend.is_tensor) as record:
+            returned = cell(x) if method in ("call", "forward") else getattr(cell, method)(x)
     except Exception:
         return
-    candidates: list[Any] = []
-    if isinstance(returned, (tuple, list)) and len(returned) == 2 and not hasattr(returned, "_fields"):
-        # A pair of tensors is (h, c) or (output, h): what the cell takes back decides.
-        bare = backend.is_tensor(returned[1])
-        pair_first = bare and _is_pair(signature.annotation)
-        candidates = [returned, returned[1]] if pair_first or not bare else [returned[1], returned]
-        if not bare:
-            candidates.reverse()
-    elif returned is not None:
-        candidates = [returned]
-        if isinstance(returned, (tuple, list)) and len(returned) > 2:
-            candidates.append(tuple(returned[1:]))
-    for candidate in candidates:
+    source_name = f"{signature.state} left out"
+    made = record.rebound.get(signature.state)
+    if made is not None and flatten(made, backend.is_tensor)[1]:
+        yield Guess(made, source_name, True)
+    for candidate in _state_like(returned, backend, signature):
         skeleton, leaves = flatten(candidate, backend.is_tensor)
         if leaves:
-            zeros = [backend.tensor(backend.numpy(leaf) * 0) for leaf in leaves]
-            yield Guess(
-                skeleton.build(zeros),
-                f"{signature.state} left out",
-                _same(backend, cell, method, signature, x, skeleton.build(zeros), returned),
-            )
+            zeros = skeleton.build([backend.tensor(backend.numpy(leaf) * 0, backend.dtype(leaf)) for leaf in leaves])
+            if _same(backend, cell, method, signature, x, zeros, returned):
+                yield Guess(zeros, source_name, True)
+            else:
+                yield Guess(candidate, f"{source_name}, after one step", False)
+
+
+def _state_like(returned: Any, backend: Backend, signature: Signature) -> list[Any]:
+    """The parts of what came back that could be the state, likeliest first.
+
+    A pair of tensors is (h, c) or (output, h): what the cell takes back decides.
+    """
+    if isinstance(returned, (tuple, list)) and len(returned) == 2 and not hasattr(returned, "_fields"):
+        if not backend.is_tensor(returned[1]) or not _is_pair(signature.annotation):
+            return [returned[1], returned]
+        return [returned, returned[1]]
+    if isinstance(returned, (tuple, list)) and len(returned) > 2:
+        return [returned, tuple(returned[1:])]
+    return [] if returned is None else [returned]
 
 
 def _same(backend: Backend, cell: Any, method: str, signature: Signature, x: Tensor, state: Any, returned: Any) -> bool:
     """Whether zeros give what leaving the state out gives, so that the cell itself starts from zeros."""
-    from rnncheck.trace import equal
-
     try:
         _, left = flatten(call(cell, method, signature, x, state), backend.is_tensor)
     except Exception:
@@ -390,6 +461,10 @@ def _skeletons(backend: Backend, cell: Any, method: str, signature: Signature) -
         how, names = used
         if how == "keys":
             yield structure.mapping(names), True
+        elif how == "attributes":
+            for found in _classes_with(getattr(cell, method), names):
+                yield structure.named(found, _fields(found)), True
+            yield structure.named(types.SimpleNamespace, names), True
         else:
             yield structure.sequence(container, len(names) if how == "tuple" else int(names[0])), True
     usual = [structure.sequence(list, 1), LEAF, structure.sequence(list, 2)]
@@ -397,6 +472,12 @@ def _skeletons(backend: Backend, cell: Any, method: str, signature: Signature) -
         usual = [LEAF, structure.sequence(tuple, 2), structure.sequence(list, 1)]
     for skeleton in (*usual, structure.sequence(container, 3), structure.sequence(container, 4)):
         yield skeleton, False
+
+
+def _classes_with(method: Callable[..., Any], names: Sequence[str]) -> list[type]:
+    """Named tuples and dataclasses that the method's module knows and that have all of these fields."""
+    known = getattr(inspect.unwrap(method), "__globals__", {}).values()
+    return [item for item in known if isinstance(item, type) and set(names) <= set(_fields(item))]
 
 
 def _fields(annotation: Any) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck import build, computed, probes, source
-from rnncheck.backends.base import Array, Backend, Tensor
+from rnncheck import build, computed, probes, source, usertrace
+from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged, numpy_dtype
 from rnncheck.build import Built
-from rnncheck.capture import code_of
-from rnncheck.convention import Bound, discover
+from rnncheck.computed import dropped
+from rnncheck.convention import Bound, discover, signature_of
 from rnncheck.errors import CallError, RnncheckError
+from rnncheck.probes import Lab, Probe
 from rnncheck.settings import Settings
 from rnncheck.structure import flatten
-from rnncheck.trace import Computed, Declaration, Influence, Initial, Method, Slot, SlotStep, Trace, Weight
-from rnncheck.unroll import Run, different, unroll
+from rnncheck.trace import Behaviour, Computed, Declaration, Influence, Initial, Method, Slot, SlotStep, Trace, Weight
+from rnncheck.unroll import Run, State, different
+
+UNREAD_GRADIENTS = 4
+"""How many more gradients are taken before a part of a weight counts as never used."""
 
 
 @dataclass(frozen=True)
@@ -33,58 +38,73 @@ class Observed:
 
 
 def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
-    """Build the target, find how it is called, run all experiments.
+    """Build the target, find how it is called, run all experiments, and leave an instance as it was.
 
     Raises BuildError or CallError when the cell cannot be built or called.
     """
-    with backend.keep_randomness(), backend.eagerly():
-        built, bound, shape = _establish(obj, backend, settings)
-        dtype = backend.float_dtype(bound.cell)
-        rng = np.random.default_rng(settings.seed)
-        inputs = rng.standard_normal((settings.steps, settings.batch, *shape)).astype(dtype)
-        initial, start = _initial(bound, settings, rng)
-        bound, main, repeatable = _first_run(bound, settings.seed, inputs, start)
-        trace, names = _trace(bound, settings.seed, inputs, start, initial, main, repeatable)
-    return Observed(trace, built, shape, dtype, bound.convention.describe(names))
-
-
-def _establish(obj: Any, backend: Backend, settings: Settings) -> tuple[Built, Bound, tuple[int, ...]]:
-    backend.seed(settings.seed)
-    refused: RnncheckError | None = None
-    with backend.construction_dtype(settings.dtype):
-        for built in build.candidates(obj, settings.kwargs):
-            cell = built.cell
-            if not built.own:
-                cell = _own_copy(backend, cell)
-            if settings.dtype is not None:
-                cell = backend.with_dtype(cell, settings.dtype)
-            cell = backend.prepare(cell)
-            for shape in [settings.input_shape] if settings.input_shape else _input_shapes(built, backend, cell):
+    with backend.keep_randomness(), backend.eagerly(), contextlib.ExitStack() as afterwards:
+        backend.seed(settings.seed)
+        refused: RnncheckError | None = None
+        with backend.construction_dtype(settings.dtype):
+            for built in build.candidates(obj, settings.kwargs, backend.owns):
+                cell = backend.unwrap(built.cell)
+                if not built.own:
+                    afterwards.callback(backend.snapshot(cell).restore)
+                declared = backend.declares_state_size(cell)
+                if settings.dtype is not None:
+                    cell = backend.with_dtype(cell, settings.dtype)
                 try:
-                    bound = _discover(backend, cell, settings, shape, built)
+                    bound, shape = _bind(backend, cell, settings, built)
                 except CallError as error:
                     refused = refused or error
-                else:
-                    return built, bound, shape
+                    continue
+                return _observed(bound, shape, built, declared, settings)
     assert refused is not None
     raise refused
 
 
-def _own_copy(backend: Backend, cell: Any) -> Any:
-    """A copy, so that the user's instance stays as it was; the instance itself where it cannot be copied."""
-    try:
-        return backend.copy(cell)
-    except Exception:
-        return cell
+def _bind(backend: Backend, cell: Any, settings: Settings, built: Built) -> tuple[Bound, tuple[int, ...]]:
+    """The cell with its convention, for the first input shape that it takes."""
+    refused: CallError | None = None
+    shapes = [settings.input_shape] if settings.input_shape else _input_shapes(built, backend, cell)
+    for shape in shapes:
+        try:
+            return _discover(backend, cell, settings, shape, built), shape
+        except CallError as error:
+            refused = refused or error
+    assert refused is not None
+    raise refused
 
 
 def _discover(backend: Backend, cell: Any, settings: Settings, shape: tuple[int, ...], built: Built) -> Bound:
+    method = settings.method or backend.method
+    signature_of(cell, method)
+    try:
+        cell = backend.prepare(cell, (settings.batch, *shape))
+    except Exception as error:
+        where = usertrace.place(error)
+        raise CallError(
+            f"{type(cell).__name__}.build() raised {usertrace.summary(error)}{f' ({where})' if where else ''}.",
+            details=usertrace.format_user(error),
+        ) from error
     rng = np.random.default_rng(settings.seed)
     dtype = backend.float_dtype(cell)
-    inputs = [backend.tensor(rng.standard_normal((settings.batch, *shape)).astype(dtype)) for _ in range(2)]
-    method = settings.method or backend.method
+    arrays = [rng.standard_normal((settings.batch, *shape)).astype(numpy_dtype(dtype)) for _ in range(2)]
+    inputs = [backend.tensor(array, dtype) for array in arrays]
     with backend.without_gradient():
         return discover(backend, cell, method, inputs, _hidden_widths(built, backend, cell, shape))
+
+
+def _observed(
+    bound: Bound, shape: tuple[int, ...], built: Built, declared: bool | None, settings: Settings
+) -> Observed:
+    rng = np.random.default_rng(settings.seed)
+    inputs = rng.standard_normal((settings.steps, settings.batch, *shape)).astype(numpy_dtype(bound.input_dtype))
+    initial, start = _initial(bound, settings, rng)
+    lab, main, repeatable = _first_run(Lab(bound, settings.seed, inputs, start))
+    trace = _trace(lab, initial, main, repeatable, declared)
+    convention = bound.convention.describe([slot.name for slot in trace.slots])
+    return Observed(trace, built, shape, bound.input_dtype, convention)
 
 
 def _input_shapes(built: Built, backend: Backend, cell: Any) -> list[tuple[int, ...]]:
@@ -138,87 +158,103 @@ def _weight_sizes(backend: Backend, cell: Any) -> list[int]:
         return []
 
 
-def _initial(bound: Bound, settings: Settings, rng: np.random.Generator) -> tuple[Initial, list[Array]]:
-    start = [bound.backend.numpy(leaf) for leaf in bound.initial]
+def _initial(bound: Bound, settings: Settings, rng: np.random.Generator) -> tuple[Initial, State]:
+    structure, start = bound.convention.state, [bound.backend.numpy(leaf) for leaf in bound.initial]
     if settings.initial_state == "cell":
         zeros = tuple(not array.any() for array in start)
-        return Initial(bound.initial_source, bound.initial_declared, zeros), start
+        return Initial(bound.initial_source, bound.initial_declared, zeros), State(structure, start)
     if settings.initial_state == "random":
         start = [(0.5 * rng.standard_normal(array.shape)).astype(array.dtype) for array in start]
     else:
         start = [np.full_like(array, settings.initial_state == "ones") for array in start]
-    return Initial(settings.initial_state, True, tuple(not array.any() for array in start)), start
+    return Initial(settings.initial_state, True, tuple(not array.any() for array in start)), State(structure, start)
 
 
-def _first_run(bound: Bound, seed: int, inputs: Array, start: Sequence[Array]) -> tuple[Bound, Run, bool]:
+def _first_run(lab: Lab) -> tuple[Lab, Run, bool]:
     """The recorded unroll, and whether the same run gives the same numbers again.
 
-    Where it does not, the cell keeps something between runs, and from then on each run gets its own copy.
+    Where it does not, the cell keeps something between runs, and from then on each run starts from a snapshot
+    of it; only chance that rnncheck cannot repeat is left.
     """
-    main = unroll(bound, seed, inputs, start, record=True)
-    again = unroll(bound, seed, inputs, start)
-    same = all(
+    kept = lab.bound.backend.snapshot(lab.bound.cell)
+    main = lab.run(lab.inputs, lab.initial, record=True)
+    if _equal(main, lab.run(lab.inputs, lab.initial)):
+        return lab, main, True
+    kept.restore()
+    lab = dataclasses.replace(lab, bound=dataclasses.replace(lab.bound, kept=kept))
+    main = lab.run(lab.inputs, lab.initial, record=True)
+    return lab, main, _equal(main, lab.run(lab.inputs, lab.initial))
+
+
+def _equal(left: Run, right: Run) -> bool:
+    return all(
         not different(one, other)
-        for a, b in zip(main.steps, again.steps)
+        for a, b in zip(left.steps, right.steps)
         for one, other in zip((*a.returned, *a.outputs), (*b.returned, *b.outputs))
     )
-    if same:
-        return bound, main, True
-    isolated = dataclasses.replace(bound, isolated=True)
-    try:
-        return isolated, unroll(isolated, seed, inputs, start, record=True), False
-    except CallError:
-        raise
-    except Exception:
-        return bound, main, False
 
 
-def _trace(
-    bound: Bound, seed: int, inputs: Array, start: Sequence[Array], initial: Initial, main: Run, repeatable: bool
-) -> tuple[Trace, list[str]]:
-    backend, cell = bound.backend, bound.cell
+def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bool | None) -> Trace:
+    bound, slots = lab.bound, lab.slots
+    backend = bound.backend
     method = _method(bound)
     bindings = _old_names(bound, main)
     names = _slot_names(bound, bindings)
-    slots = tuple(
-        Slot(index, name, array.shape[1:], backend.dtype(leaf))
-        for index, (name, array, leaf) in enumerate(zip(names, start, bound.initial))
-    )
-    seen = probes.observe(bound, seed, main, inputs, start)
-    redrawn = tuple(probes.redraw(bound, seed, inputs, start, seen.behaviour))
-    gradient, error, reached = _gradients(bound, seed, inputs, seen.probe.base, bool(main.steps[0].outputs))
-    stuck = [slot for slot in range(len(slots)) if not seen.behaviour.moves[slot]]
-    candidates = [
-        computed.dropped(bound, seed, main, inputs, seen.probe, slot, method.path) if slot in stuck else ()
-        for slot in range(len(slots))
-    ]
+    seen = probes.observe(lab, main)
+    gradients, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
+    behaviour = seen.behaviour
+    redrawn: tuple[Behaviour, ...] = ()
+    if repeatable:
+        redrawn = tuple(probes.redraw(lab, behaviour))
+    elif gradients is not None:
+        # Chance that cannot be repeated looks like influence; whether the state is connected at all does not.
+        read = tuple(any(row[slot] is not None for row in gradients.sources) for slot in slots)
+        behaviour = dataclasses.replace(behaviour, read=read)
+    if gradients is not None and not all(behaviour.read):
+        for number in range(UNREAD_GRADIENTS):
+            more, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
+            gradients = gradients if more is None else _merged(gradients, more)
+    method = _described(method, lab, main, seen.probe, bindings, unread=not all(behaviour.read))
+    candidates = [() if behaviour.moves[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
     chosen = computed.assign(candidates, names)
     targets = (*names, "output") if main.steps[0].outputs else tuple(names)
+    arrays = lab.initial.arrays
+    return Trace(
+        backend=backend.name,
+        method=method,
+        slots=tuple(
+            Slot(slot, names[slot], arrays[slot].shape[1:], backend.dtype(bound.initial[slot])) for slot in slots
+        ),
+        structure=bound.convention.state,
+        steps=tuple(_slot_steps(step, index, chosen) for index, step in enumerate(main.steps)),
+        initial=initial,
+        declaration=_declaration(bound.cell, declared),
+        built=behaviour,
+        redrawn=redrawn,
+        influence=Influence(
+            (*names, "input"), targets, tuple(map(tuple, seen.effects)), _by_source(gradients, len(slots) + 1), error
+        ),
+        weights=_weights(bound, gradients),
+        computed=tuple(chosen),
+        repeatable=repeatable,
+    )
+
+
+def _described(
+    method: Method, lab: Lab, main: Run, probe: Probe, bindings: tuple[tuple[str, ...], ...], *, unread: bool
+) -> Method:
+    """The method with what was seen of its running code."""
     record = main.steps[0].recording
-    unread = not any(seen.behaviour.read)
-    method = dataclasses.replace(
+    where, width = computed.entered(lab, probe, method.path) if unread else (None, None)
+    return dataclasses.replace(
         method,
         bindings=bindings,
         returns=source.span(method.path, record.return_line) if record else None,
         produced=computed.produced(main.steps[0], method.path),
-        entered=computed.entered(bound, seed, inputs, seen.probe.base, method.path) if unread else None,
+        returned_names=computed.returned_names(main.steps[0]),
+        entered=where,
+        entered_width=width,
     )
-    trace = Trace(
-        backend=backend.name,
-        method=method,
-        slots=slots,
-        state_container=bound.convention.state.describe(["{}"] * len(slots)),
-        steps=tuple(_slot_steps(step, index, chosen) for index, step in enumerate(main.steps)),
-        initial=initial,
-        declaration=_declaration(backend, cell),
-        built=seen.behaviour,
-        redrawn=redrawn,
-        influence=Influence((*names, "input"), targets, tuple(map(tuple, seen.effects)), gradient, error),
-        weights=reached,
-        computed=tuple(chosen),
-        repeatable=repeatable,
-    )
-    return trace, names
 
 
 def _slot_steps(step: Any, index: int, chosen: Sequence[Sequence[Computed]]) -> tuple[SlotStep, ...]:
@@ -232,7 +268,7 @@ def _slot_steps(step: Any, index: int, chosen: Sequence[Sequence[Computed]]) -> 
 
 def _method(bound: Bound) -> Method:
     cls, name = type(bound.cell), bound.convention.method
-    code = code_of(getattr(cls, name, None))
+    code = bound.code
     path = code.co_filename if code is not None and not code.co_filename.startswith("<") else None
     line = code.co_firstlineno if code is not None and path is not None else None
     function = source.function_at(path, line)
@@ -262,7 +298,7 @@ def _old_names(bound: Bound, main: Run) -> tuple[tuple[str, ...], ...]:
     else:
         spelled = []
     names: list[tuple[str, ...]] = []
-    bindings = [item for item in step.recording.bindings if item.in_method] if step.recording else []
+    bindings = step.recording.in_method() if step.recording else []
     for index, leaf in enumerate(step.passed):
         others = {item.name for item in bindings for other in step.passed if item.value is other and other is not leaf}
         bound_to = [item.name for item in bindings if item.value is leaf and item.name not in others]
@@ -282,47 +318,74 @@ def _slot_names(bound: Bound, bindings: Sequence[Sequence[str]]) -> list[str]:
     return names
 
 
-def _declaration(backend: Backend, cell: Any) -> Declaration:
-    declared = backend.declares_state_size(cell)
+def _declaration(cell: Any, declared: bool | None) -> Declaration:
     if declared is None:
         return Declaration(False, False)
     name = next((name for name in build.HIDDEN_NAMES if isinstance(vars(cell).get(name), int)), None)
     return Declaration(True, declared, name, vars(cell)[name] if name else None)
 
 
-def _gradients(
-    bound: Bound, seed: int, inputs: Array, base: Sequence[Array], has_output: bool
-) -> tuple[tuple[tuple[float | None, ...], ...] | None, str | None, tuple[Weight, ...]]:
-    """Gradients of each slot and the output over a few steps, by source: the slots, then the input."""
-    backend, bound = bound.backend, bound.for_one_run()
-    weights = backend.weights(bound.cell)
-    given = inputs[: probes.PROBE_STEPS]
+def _other_probe(lab: Lab, probe: Probe, number: int) -> Probe:
+    inputs = lab.other_inputs(50 + number, len(probe.inputs))
+    return Probe(State(probe.start.structure, probe.others), probe.others, inputs, 50 + number)
+
+
+def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | None, str | None]:
+    """Gradients of each slot and the output over a few steps by the slots and the input, or why there are none."""
+    bound = lab.bound
+    backend = bound.backend
 
     def run(sources: Sequence[Tensor]) -> Sequence[Sequence[Tensor]]:
-        backend.seed(seed)
-        leaves: Sequence[Tensor] = sources[:-1]
+        bound.begin(lab.seed + probe.shift)
+        found, leaves = probe.start.structure, list(sources[:-1])
         slots: list[list[Tensor]] = [[] for _ in leaves]
         outputs: list[Tensor] = []
-        for index in range(len(given)):
-            output, leaves = bound.split(bound.call(sources[-1][index], leaves))
+        for index in range(len(probe.inputs)):
+            output, found, leaves = bound.split(bound.call(sources[-1][index], found.build(leaves)))
             for slot, leaf in zip(slots, leaves):
                 slot.append(leaf)
             outputs.extend(flatten(output, backend.is_tensor)[1])
         return [*slots, outputs] if has_output else slots
 
+    sources = [*zip(probe.start.arrays, map(backend.dtype, bound.initial)), (probe.inputs, bound.input_dtype)]
     try:
-        found = backend.gradients(run, [*base, given], weights)
+        return backend.gradients(run, sources, backend.weights(bound.cell)), None
     except Exception as error:
-        return None, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}", ()
-    by_source = tuple(tuple(row[index] for row in found.sources) for index in range(len(base) + 1))
-    reached = tuple(
-        Weight(
-            weight.name,
-            weight.shape,
-            reach is not None,
-            reach is not None and reach.largest == 0.0,
-            reach is None or reach.idle_part,
+        return None, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _merged(left: Gradients, right: Gradients) -> Gradients:
+    weights = [merged(one, other) for one, other in zip(left.weights, right.weights)]
+    rows = zip(left.sources, right.sources)
+    return Gradients([[_larger(a, b) for a, b in zip(one, other)] for one, other in rows], weights)
+
+
+def _larger(left: float | None, right: float | None) -> float | None:
+    return right if left is None else left if right is None else max(left, right)
+
+
+def _by_source(gradients: Gradients | None, count: int) -> tuple[tuple[float | None, ...], ...] | None:
+    if gradients is None:
+        return None
+    return tuple(tuple(row[index] for row in gradients.sources) for index in range(count))
+
+
+def _weights(bound: Bound, gradients: Gradients | None) -> tuple[Weight, ...]:
+    """The trainable weights and the layers that were never called, with what was seen of their use."""
+    if gradients is None:
+        return ()
+    elsewhere = source.attributes_elsewhere(type(bound.cell), bound.convention.method)
+
+    def seen(name: str, shape: tuple[int, ...], used: Array | None) -> Weight:
+        idle = used is None or any(
+            not used.any(axis=tuple(other for other in range(used.ndim) if other != axis)).all()
+            for axis in range(used.ndim)
         )
-        for weight, reach in zip(weights, found.weights)
-    )
-    return by_source, None, reached
+        dead = used is not None and not used.any()
+        return Weight(name, shape, used is not None, dead, idle, name.partition(".")[0].partition("[")[0] in elsewhere)
+
+    weights = bound.backend.weights(bound.cell)
+    found = [
+        seen(weight.name, weight.shape, used) for weight, used in zip(weights, gradients.weights) if weight.trainable
+    ]
+    return (*found, *(seen(name, (), None) for name in bound.backend.unused_layers(bound.cell)))

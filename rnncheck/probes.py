@@ -1,11 +1,15 @@
 """Experiments on a cell: does each slot move, does it move from the first state, is it read?
 
-Two runs that differ in one thing are compared bit for bit. Values put into a slot are first ones that
-the cell itself reached, so that they lie where its arithmetic is defined, then perturbations.
+Two runs that differ in one thing are compared number for number. Values put into a slot are first ones that
+the cell itself reached, so that they lie where its arithmetic is defined, then perturbations. Nothing is
+called dead on one sample: a cell may forget on some inputs, at some steps or by chance, so what looks dead is
+tried again from later states, with other inputs and other random numbers.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,136 +18,256 @@ import numpy as np
 from rnncheck.backends.base import Array, Weight
 from rnncheck.convention import Bound
 from rnncheck.trace import Behaviour
-from rnncheck.unroll import Run, different, largest_difference, unroll
+from rnncheck.unroll import Run, State, different, largest_difference, unroll
 
 LADDER = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 INPUT_SCALES = (10.0, 100.0, 1000.0)
-PROBE_STEPS = 3
-DRAWS = 5
+WINDOW = 3
+"""Steps of a first comparison."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to look before something is called dead: the length of the unroll from the first state, from
+    which of its steps to start again, and for how many steps."""
+
+    long: int
+    offsets: tuple[int, ...]
+    window: int
+
+
+THOROUGH = Effort(64, (0, 1, 2, 3, 5, 8, 11, 13, 21, 27, 34, 40), 8)
+BRIEF = Effort(16, (0, 3, 5, 10), 4)
+EPSILON = {"float16": 9.8e-4, "bfloat16": 7.9e-3, "float64": 2.3e-16, "complex128": 2.3e-16}
+ROUNDING = 64
+"""How many units of the last place a change may have and still be mere rounding."""
+DRAWS = 8
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A bound cell with its first state and the inputs of the recorded unroll ``(steps, batch, *input shape)``."""
+
+    bound: Bound
+    seed: int
+    inputs: Array
+    initial: State
+
+    @property
+    def slots(self) -> range:
+        return range(len(self.initial.arrays))
+
+    def run(self, inputs: Array, start: State, shift: int = 0, *, record: bool = False) -> Run:
+        return unroll(self.bound, self.seed + shift, inputs, start, record=record)
+
+    def other_inputs(self, number: int, steps: int) -> Array:
+        rng = np.random.default_rng((self.seed, number))
+        return rng.standard_normal((steps, *self.inputs.shape[1:])).astype(self.inputs.dtype)
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A state to start from, and for each slot another value of it (both reached by the cell where it moves)."""
+    """A state to start from, for each slot another value of it, and the inputs of a few steps."""
 
-    base: list[Array]
+    start: State
     others: list[Array]
+    inputs: Array
+    shift: int = 0
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A behaviour with the runs behind it. ``effects`` maps each source (slots, then the input) to the
-    largest change in each target (slots, then the output)."""
+    """A behaviour with the probe behind it. ``effects`` maps each source (slots, then the input) to the largest
+    change in each target (slots, then the output)."""
 
     behaviour: Behaviour
     probe: Probe
-    base: Run
     effects: list[list[float]]
 
 
-def observe(bound: Bound, seed: int, first: Run, inputs: Array, initial: Sequence[Array]) -> Seen:
-    """What the cell does with its present weights.
+def observe(lab: Lab, main: Run, effort: Effort = THOROUGH) -> Seen:
+    """What the cell does with its present weights; ``main`` is the unroll over ``lab.inputs``."""
+    return _Observation(lab, main, effort).seen()
 
-    ``first`` is the unroll over ``inputs`` ``(steps, batch, *input shape)`` from ``initial``.
+
+def redraw(lab: Lab, built: Behaviour) -> Iterator[Behaviour]:
+    """The same experiments after drawing all weights afresh, several times.
+
+    The cell is put back as it was. Stops when nothing that looked dead is left to be explained.
     """
-    slots = range(len(initial))
-    from_initial = [first.moved(slot) for slot in slots]
-    for scale in INPUT_SCALES if not all(from_initial) else ():
-        louder = unroll(bound, seed, _scaled(inputs, scale), initial)
-        if louder.finite:
-            from_initial = [moved or louder.moved(slot) for slot, moved in zip(slots, from_initial)]
-    probe, base = _probe(bound, seed, first, inputs, initial)
-    moves = [from_initial[slot] or base.moved(slot) for slot in slots]
-    effects, read = [], []
-    for slot in slots:
-        effect, is_read = _effect_of_slot(bound, seed, inputs, probe, base, slot, moves[slot])
-        effects.append(effect)
-        read.append(is_read)
-    if len(initial) > 1 and not any(read):
-        read = [_read_together(bound, seed, inputs, probe, base, moves)] * len(initial)
-    varied = np.array(inputs, copy=True)
-    varied[0] = np.roll(inputs[0], 1, axis=0) if len(inputs[0]) > 1 else inputs[0] + 1
-    effects.append(_effect(base, unroll(bound, seed, varied[:PROBE_STEPS], probe.base)))
-    behaviour = Behaviour(tuple(moves), tuple(from_initial), tuple(read), base.finite and first.finite)
-    return Seen(behaviour, probe, base, effects)
-
-
-def redraw(bound: Bound, seed: int, inputs: Array, initial: Sequence[Array], built: Behaviour) -> Iterator[Behaviour]:
-    """The same experiments after drawing all trainable weights afresh, several times.
-
-    The weights are put back afterwards. Stops when nothing that looked dead is left to be explained.
-    """
-    weights = bound.backend.weights(bound.cell)
-    if not weights or _alive(built):
+    backend, cell = lab.bound.backend, lab.bound.cell
+    weights = backend.weights(cell)
+    if all((*built.moves, *built.moves_from_initial, *built.read)):
         return
+    constants = backend.zero_constants(cell)
+    if not weights and not constants:
+        return
+    before = backend.snapshot(cell)
     saved = [weight.read() for weight in weights]
-    rng = np.random.default_rng(seed + 1)
-    moves, from_initial, read = built.moves, built.moves_from_initial, built.read
+    rng = np.random.default_rng((lab.seed, 1))
+    flags = (built.moves, built.moves_from_initial, built.read)
     try:
         for draw in range(DRAWS):
-            _assign(weights, draw, rng)
-            seen = observe(bound, seed, unroll(bound, seed, inputs, initial), inputs, initial).behaviour
+            _draw(weights, saved, draw, rng)
+            # Constants that hold zeros alone may be weights that the user fills later.
+            for constant in constants if draw >= DRAWS - 2 else ():
+                constant.assign(rng.standard_normal(constant.shape).astype("float32"))
+            kept = backend.snapshot(cell) if lab.bound.kept is not None else None
+            again = dataclasses.replace(lab, bound=dataclasses.replace(lab.bound, kept=kept), seed=lab.seed + 1 + draw)
+            seen = observe(again, again.run(again.inputs, again.initial), BRIEF).behaviour
             yield seen
             if seen.finite:
-                moves = _either(moves, seen.moves)
-                from_initial = _either(from_initial, seen.moves_from_initial)
-                read = _either(read, seen.read)
-                if all((*moves, *from_initial, *read)):
+                new = (seen.moves, seen.moves_from_initial, seen.read)
+                flags = tuple(tuple(a or b for a, b in zip(old, more)) for old, more in zip(flags, new))  # type: ignore[assignment]
+                if all(all(flag) for flag in flags):
                     return
     finally:
-        for weight, value in zip(weights, saved):
-            weight.assign(value)
+        before.restore()
 
 
-def _alive(behaviour: Behaviour) -> bool:
-    return all((*behaviour.moves, *behaviour.moves_from_initial, *behaviour.read))
-
-
-def _either(left: Sequence[bool], right: Sequence[bool]) -> tuple[bool, ...]:
-    return tuple(a or b for a, b in zip(left, right))
-
-
-def _assign(weights: Sequence[Weight], draw: int, rng: np.random.Generator) -> None:
-    """Fresh weights: unit scale, scaled by fan-in, positive, and within (0, 1)."""
-    for weight in weights:
+def _draw(weights: Sequence[Weight], saved: Sequence[Array], draw: int, rng: np.random.Generator) -> None:
+    """Fresh weights: unit scale, scaled by fan-in, positive, within (0, 1), and the present ones disturbed."""
+    for weight, present in zip(weights, saved):
         value = rng.standard_normal(weight.shape)
-        if draw == 1:
-            value /= max(1.0, float(np.sqrt(np.prod(weight.shape[1:]))))
-        elif draw == 2:
+        style = draw % 6
+        if style == 1:
+            value = value / max(1.0, float(np.sqrt(np.prod(weight.shape[1:]))))
+        elif style == 2:
             value = np.abs(value)
-        elif draw == 3:
+        elif style == 3:
             value = rng.uniform(0.1, 0.9, weight.shape)
-        elif draw == 4:
-            value *= 0.3
-        weight.assign(value.astype("float32"))
+        elif style == 4:
+            value = present + 0.05 * value
+        elif style == 5:
+            value = 0.3 * value
+        weight.assign(np.asarray(value, "float32"))
 
 
-def _probe(bound: Bound, seed: int, first: Run, inputs: Array, initial: Sequence[Array]) -> tuple[Probe, Run]:
-    """A state that the cell reached, and values for slots that never moved, within the cell's domain."""
-    candidates = []
-    for style in ("reached", "normal", "positive"):
-        probe = _make_probe(seed, first, initial, style)
-        run = unroll(bound, seed, inputs[:PROBE_STEPS], probe.base)
-        if run.finite:
-            return probe, run
-        candidates.append((probe, run))
-    return candidates[0]
+class _Observation:
+    def __init__(self, lab: Lab, main: Run, effort: Effort) -> None:
+        self.lab, self.main, self.effort = lab, main, effort
 
+    @functools.cached_property
+    def long(self) -> Run:
+        """A longer unroll from the first state, over other inputs; made only when something looks dead."""
+        return self.lab.run(self.lab.other_inputs(1, self.effort.long), self.lab.initial, 1)
 
-def _make_probe(seed: int, first: Run, initial: Sequence[Array], style: str) -> Probe:
-    rng = np.random.default_rng(seed + 2)
-    base, others = [], []
-    for slot, start in enumerate(initial):
-        reached = [step.returned[slot] for step in first.steps]
-        one, other = (
-            reached[-1],
-            np.roll(reached[-2] if len(reached) > 1 else start, 1, axis=0) if start.ndim else start,
+    def seen(self) -> Seen:
+        from_initial = self._from_initial()
+        probe, base = self._first_probe()
+        moves = [from_initial[slot] or self._moves(base, slot, probe) for slot in self.lab.slots]
+        effects, read = [], []
+        for slot in self.lab.slots:
+            start = probe.start.with_slot(slot, probe.others[slot])
+            effect = _effect(base, self.lab.run(probe.inputs, start))
+            effects.append(effect)
+            read.append(_reads(effect, slot, moves[slot]) or self._is_read(slot, moves[slot], probe))
+        if len(read) > 1 and not any(read):
+            together = _effect(base, self.lab.run(probe.inputs, State(probe.start.structure, probe.others)))
+            read = [any(change > 0 for at, change in enumerate(together) if at >= len(moves) or moves[at])] * len(read)
+        effects.append(_effect(base, self.lab.run(_varied(probe.inputs), probe.start)))
+        finite = base.finite and self.main.finite
+        return Seen(Behaviour(tuple(moves), tuple(from_initial), tuple(read), finite), probe, effects)
+
+    def _from_initial(self) -> list[bool]:
+        moved = [self._moves(self.main, slot) for slot in self.lab.slots]
+        if not all(moved):
+            moved = self._also(moved, self.long)
+        for scale in INPUT_SCALES:
+            if not all(moved):
+                louder = (self.lab.other_inputs(2, 8) * scale).astype(self.lab.inputs.dtype)
+                moved = self._also(moved, self.lab.run(louder, self.lab.initial, 2))
+        return moved
+
+    def _also(self, moved: list[bool], run: Run) -> list[bool]:
+        return [before or (run.finite and self._moves(run, slot)) for slot, before in zip(self.lab.slots, moved)]
+
+    def _moves(self, run: Run, slot: int, probe: Probe | None = None) -> bool:
+        """Whether a slot changes by more than rounding does.
+
+        ``z * h + (1 - z) * h`` changes the last bits of ``h``. A real update does not shrink with the state,
+        so that a change of the size of rounding is looked at again from a state a ten-thousandth as large.
+        """
+        if not run.moved(slot):
+            return False
+        if self._beyond_rounding(run, slot):
+            return True
+        start = probe.start if probe is not None else run.after(len(run.steps) // 2)
+        shrunk = start.with_slot(slot, (start.arrays[slot] * 1e-4).astype(start.arrays[slot].dtype))
+        again = self.lab.run(self.lab.other_inputs(3, WINDOW), shrunk, 3)
+        return not again.finite or self._beyond_rounding(again, slot)
+
+    def _beyond_rounding(self, run: Run, slot: int) -> bool:
+        dtype = self.lab.bound.backend.dtype(self.lab.bound.initial[slot])
+        if not dtype.startswith(("float", "bfloat", "complex")):
+            return run.moved(slot)
+        limit = ROUNDING * EPSILON.get(dtype, 1.2e-7)
+        return any(
+            largest_difference(step.previous[slot], step.returned[slot])
+            > limit * float(np.abs(step.previous[slot]).max())
+            for step in run.steps
+            if step.previous[slot].size
         )
-        if style != "reached" or not first.moved(slot) or not different(one, other):
-            one, other = (_random(rng, start, "positive" if style == "positive" else "normal") for _ in range(2))
-        base.append(np.array(one, copy=True))
-        others.append(np.array(other, copy=True))
-    return Probe(base, others)
+
+    def _first_probe(self) -> tuple[Probe, Run]:
+        """A state that the cell reached, with random values for slots that never moved, within its domain."""
+        tried = []
+        for style in ("reached", "normal", "positive"):
+            probe = self._probe(style)
+            base = self.lab.run(probe.inputs, probe.start)
+            if base.finite:
+                return probe, base
+            tried.append((probe, base))
+        return tried[0]
+
+    def _probe(self, style: str) -> Probe:
+        rng = np.random.default_rng((self.lab.seed, 4))
+        steps = self.main.steps if len(self.main.steps) > 1 else [*self.main.steps, *self.long.steps[:2]]
+        base, others = [], []
+        for slot, start in enumerate(self.lab.initial.arrays):
+            one, other = steps[-1].returned[slot], _rolled(steps[-2].returned[slot])
+            if style != "reached" or not self.main.moved(slot) or not different(one, other):
+                kind = "positive" if style == "positive" else "normal"
+                one, other = (_random(rng, start, kind) for _ in range(2))
+            base.append(np.array(one, copy=True))
+            others.append(np.array(other, copy=True))
+        return Probe(State(steps[-1].structure, base), others, self.lab.other_inputs(5, WINDOW))
+
+    def _is_read(self, slot: int, moves: bool, first: Probe) -> bool:
+        """Whether any other value, state, input or chance lets the slot have an influence."""
+        inputs = self.lab.other_inputs(6, self.effort.window)
+        base = self.lab.run(inputs, first.start)
+        for value in _variants(self.lab.seed, first, slot):
+            if _reads(_effect(base, self.lab.run(inputs, first.start.with_slot(slot, value))), slot, moves):
+                return True
+        for probe in self._later_probes(slot, first):
+            base = self.lab.run(probe.inputs, probe.start, probe.shift)
+            changed = self.lab.run(probe.inputs, probe.start.with_slot(slot, probe.others[slot]), probe.shift)
+            if _reads(_effect(base, changed), slot, moves):
+                return True
+        return False
+
+    def _later_probes(self, slot: int, first: Probe) -> Iterator[Probe]:
+        long = self.long
+        for offset in self.effort.offsets:
+            start = long.after(offset)
+            other = _rolled(long.after(max(offset - 1, 0)).arrays[slot])
+            if not different(other, start.arrays[slot]):
+                start, other = start.with_slot(slot, first.start.arrays[slot]), first.others[slot]
+            if all(np.isfinite(array).all() for array in start.arrays if array.dtype.kind in "fc"):
+                others = [other] * len(start.arrays)
+                yield Probe(start, others, self.lab.other_inputs(10 + offset, self.effort.window), 10 + offset)
+
+
+def _rolled(array: Array) -> Array:
+    """The rows moved on by one: values that the cell reached, for other rows."""
+    return np.roll(array, 1, axis=0) if array.ndim else array
+
+
+def _varied(inputs: Array) -> Array:
+    varied = np.array(inputs, copy=True)
+    varied[0] = _rolled(inputs[0]) if len(inputs[0]) > 1 else inputs[0] + 1
+    return varied
 
 
 def _random(rng: np.random.Generator, like: Array, style: str) -> Array:
@@ -158,31 +282,11 @@ def _random(rng: np.random.Generator, like: Array, style: str) -> Array:
     return np.asarray(value).astype(like.dtype)
 
 
-def _effect_of_slot(
-    bound: Bound, seed: int, inputs: Array, probe: Probe, base: Run, slot: int, moves: bool
-) -> tuple[list[float], bool]:
-    start = [*probe.base]
-    start[slot] = probe.others[slot]
-    effect = _effect(base, unroll(bound, seed, inputs[:PROBE_STEPS], start))
-    if _reads(effect, slot, moves):
-        return effect, True
-    longer = unroll(bound, seed, inputs, probe.base)
-    for value in _variants(seed, probe, slot):
-        start[slot] = value
-        if _reads(_effect(longer, unroll(bound, seed, inputs, start)), slot, moves):
-            return effect, True
-    return effect, False
-
-
-def _read_together(bound: Bound, seed: int, inputs: Array, probe: Probe, base: Run, moves: Sequence[bool]) -> bool:
-    effect = _effect(base, unroll(bound, seed, inputs[:PROBE_STEPS], probe.others))
-    return any(change > 0 for target, change in enumerate(effect) if target >= len(moves) or moves[target])
-
-
 def _variants(seed: int, probe: Probe, slot: int) -> Iterator[Array]:
+    """Another reached value, then perturbations from a thousandth to ten times the unit scale."""
     yield probe.others[slot]
-    base = probe.base[slot]
-    rng = np.random.default_rng(seed + 3)
+    base = probe.start.arrays[slot]
+    rng = np.random.default_rng((seed, 7))
     if base.dtype.kind in "fc":
         for size in LADDER:
             yield (base + size * rng.choice([-1.0, 1.0], base.shape)).astype(base.dtype)
@@ -200,17 +304,7 @@ def _reads(effect: Sequence[float], slot: int, moves: bool) -> bool:
 def _effect(left: Run, right: Run) -> list[float]:
     """Largest change per slot, then of the output when there is one, over all steps."""
     count = len(left.steps[0].returned)
-    changes = [
-        max(largest_difference(a.returned[slot], b.returned[slot]) for a, b in zip(left.steps, right.steps))
-        for slot in range(count)
-    ]
-    outputs = [
-        largest_difference(one, other)
-        for a, b in zip(left.steps, right.steps)
-        for one, other in zip(a.outputs, b.outputs)
-    ]
+    pairs = list(zip(left.steps, right.steps))
+    changes = [max(largest_difference(a.returned[slot], b.returned[slot]) for a, b in pairs) for slot in range(count)]
+    outputs = [largest_difference(one, other) for a, b in pairs for one, other in zip(a.outputs, b.outputs)]
     return [*changes, max(outputs)] if outputs else changes
-
-
-def _scaled(inputs: Array, scale: float) -> Array:
-    return (inputs * scale).astype(inputs.dtype)

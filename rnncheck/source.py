@@ -7,10 +7,31 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 import linecache
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rnncheck.trace import Span
+
+TENSOR_ATTRIBUTES = frozenset(
+    [
+        "shape",
+        "dtype",
+        "device",
+        "ndim",
+        "data",
+        "T",
+        "mT",
+        "H",
+        "grad",
+        "is_cuda",
+        "requires_grad",
+        "real",
+        "imag",
+        "name",
+        "layout",
+    ]
+)
 
 
 @functools.lru_cache(maxsize=64)
@@ -76,10 +97,10 @@ def rewrite_return(path: str | None, line: int, replacements: Mapping[str, str],
             expression.elts = [visit(part) for part in expression.elts]
         elif isinstance(expression, ast.Dict):
             expression.values = [visit(part) for part in expression.values]
+        elif isinstance(expression, ast.IfExp):
+            expression.body, expression.orelse = visit(expression.body), visit(expression.orelse)
         elif isinstance(expression, ast.Call):
-            expression.args = [visit(part) for part in expression.args]
-            for keyword in expression.keywords:
-                keyword.value = visit(keyword.value)
+            _visit_call(expression, visit)
         return expression
 
     copied = ast.parse(ast.unparse(node)).body[0]
@@ -91,15 +112,43 @@ def rewrite_return(path: str | None, line: int, replacements: Mapping[str, str],
         return None
     if bare and isinstance(value, ast.Tuple) and not isinstance(value.elts[-1], (ast.List, ast.Tuple)):
         value.elts[-1] = ast.List([value.elts[-1]], ast.Load())
+    if ast.unparse(value) == ast.unparse(node.value):
+        return None
     text = ast.unparse(value)
     return f"return {text[1:-1] if isinstance(value, ast.Tuple) and len(value.elts) > 1 else text}"
 
 
+def add_term(path: str | None, line: int, term: str) -> str | None:
+    """The assignment on a line with a term added to its value; None where that is not simply a sum of products."""
+    node = statement(path, line)
+    if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.targets[0], ast.Name):
+        return None
+    value = node.value
+    name = ast.unparse(value.func).rpartition(".") if isinstance(value, ast.Call) else ("", "", "")
+    product = name[0] == "self" or name[2] in ("matmul", "mm", "dot", "linear", "addmm", "einsum")
+    if not product and not (isinstance(value, ast.BinOp) and isinstance(value.op, (ast.Add, ast.MatMult))):
+        return None
+    return f"{ast.unparse(node)} + {term}"
+
+
+def _visit_call(expression: ast.Call, visit: Callable[[ast.expr], ast.expr]) -> None:
+    """Only through what keeps values as they are: a constructor of a state, a clone, an identity."""
+    name = ast.unparse(expression.func).rpartition(".")[2]
+    if name in ("clone", "detach", "contiguous") and isinstance(expression.func, ast.Attribute):
+        expression.func.value = visit(expression.func.value)
+    if name[:1].isupper() or name in ("tuple", "list", "dict", "identity"):
+        expression.args = [visit(part) for part in expression.args]
+        for keyword in expression.keywords:
+            keyword.value = visit(keyword.value)
+
+
 def unpacking(function: ast.FunctionDef, parameter: str) -> tuple[str, Sequence[str]] | None:
-    """How a function takes its state parameter apart: ``("tuple", names)``, ``("index", [count])`` or
-    ``("keys", keys)``; None when it passes it on whole."""
+    """How a function takes its state parameter apart: ``("tuple", names)``, ``("index", [count])``,
+    ``("keys", keys)`` or ``("attributes", names)``; None when it passes it on whole."""
     indices: set[int] = set()
     keys: list[str] = []
+    attributes: list[str] = []
+    methods = {id(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
     for node in ast.walk(function):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == parameter:
             target = node.targets[0]
@@ -107,6 +156,9 @@ def unpacking(function: ast.FunctionDef, parameter: str) -> tuple[str, Sequence[
                 isinstance(part, ast.Starred) for part in target.elts
             ):
                 return "tuple", [ast.unparse(part) for part in target.elts]
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == parameter:
+            known = id(node) in methods or node.attr in TENSOR_ATTRIBUTES
+            attributes.extend([] if known else [node.attr])
         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == parameter:
             key = _literal(node.slice)
             if isinstance(key, str):
@@ -115,9 +167,55 @@ def unpacking(function: ast.FunctionDef, parameter: str) -> tuple[str, Sequence[
                 indices.add(key)
     if keys:
         return "keys", list(dict.fromkeys(keys))
+    if attributes:
+        return "attributes", list(dict.fromkeys(attributes))
     if indices:
         return "index", [str(max(max(indices) + 1, -min(indices)))]
     return None
+
+
+def attributes_elsewhere(cls: type, method: str) -> set[str]:
+    """The attributes of ``self`` that methods of a class use other than this one, its helpers and those that
+    construct or reset: what such a method uses is no leftover of the step."""
+    found: set[str] = set()
+    for base in cls.__mro__:
+        try:
+            path = inspect.getsourcefile(base)
+        except TypeError:
+            continue
+        if path is None or base.__module__.partition(".")[0] in ("torch", "keras", "tensorflow"):
+            continue
+        for node in _statements(path):
+            if isinstance(node, ast.ClassDef) and node.name == base.__name__:
+                found |= _used_elsewhere(node, method)
+    return found
+
+
+def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:
+    functions = {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
+    uses = {name: _self_attributes(function) for name, function in functions.items()}
+    step, waiting = {method}, [method]
+    while waiting:
+        for name in uses.get(waiting.pop(), set()) & functions.keys():
+            if name not in step:
+                step.add(name)
+                waiting.append(name)
+    making = ("__init__", "build", "get_config", "extra_repr", "setup")
+    other = [
+        name
+        for name in functions
+        if name not in step and name not in making and not name.startswith(("init", "reset", "_init", "_reset"))
+    ]
+    return {attribute for name in other for attribute in uses[name]}
+
+
+def _self_attributes(function: ast.FunctionDef) -> set[str]:
+    first = function.args.args[0].arg if function.args.args else "self"
+    return {
+        node.attr
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == first
+    }
 
 
 def _literal(node: ast.expr) -> object:

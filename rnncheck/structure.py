@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -110,6 +111,9 @@ def flatten(value: Any, is_leaf: Callable[[Any], bool]) -> tuple[Structure, list
         if is_leaf(item):
             leaves.append(item)
             return LEAF
+        if isinstance(item, types.SimpleNamespace):
+            fields = tuple(vars(item))
+            return Structure("named", type(item), fields, tuple(visit(part) for part in vars(item).values()))
         if isinstance(item, dict):
             keys = tuple(item)
             return Structure("mapping", _plain(item, dict), keys, tuple(visit(item[key]) for key in keys))
@@ -134,6 +138,17 @@ def _plain(item: Any, base: type) -> type:
     except Exception:
         return base
     return type(item)
+
+
+def like(went_in: Structure, came_back: Structure) -> Structure:
+    """The structure for the next step: the containers that went in with the constants (step counters and
+    such) that came back."""
+    if went_in.kind == came_back.kind == "constant":
+        return came_back
+    if len(went_in.children) == len(came_back.children) and went_in.kind != "leaf":
+        children = tuple(like(one, other) for one, other in zip(went_in.children, came_back.children))
+        return dataclasses.replace(went_in, children=children)
+    return went_in
 
 
 def reorder(value: Any, like: Structure) -> Any:

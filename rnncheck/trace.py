@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rnncheck.structure import Structure
+
 if TYPE_CHECKING:
     from numpy import ndarray
 
@@ -67,6 +69,8 @@ class Computed:
 
     ``reads_slot`` and ``reads_input``: its value changes when that slot, or the input, does.
     ``writes``: it is more than a multiple of the slot: from a zero slot it still depends on the input.
+    ``spelled`` and ``old`` are the expressions for it and for the slot's old value that hold where its frame
+    ended, ``returns`` the statement that ended it. ``in_method``: that frame is the cell's method itself.
     """
 
     name: str
@@ -77,6 +81,10 @@ class Computed:
     writes: bool
     is_output: bool
     values: tuple[Array | None, ...]
+    spelled: tuple[str, ...] = ()
+    old: tuple[str, ...] = ()
+    returns: Span | None = None
+    in_method: bool = True
 
     @property
     def is_update(self) -> bool:
@@ -121,13 +129,15 @@ class Influence:
 class Weight:
     """A trainable weight. ``reached`` is False when no gradient path leads from it to any result; ``dead``
     when there is a path but every derivative along it is zero; ``idle_part`` when that holds for some of
-    its rows or columns."""
+    its rows or columns. ``elsewhere``: another method of the class uses it. The shape is empty for a layer
+    that was never called and so has no weights."""
 
     name: str
     shape: tuple[int, ...]
     reached: bool
     dead: bool
     idle_part: bool
+    elsewhere: bool = False
 
     @property
     def unused(self) -> bool:
@@ -149,8 +159,9 @@ class Method:
 
     ``state_parameter`` and ``input_parameter`` are the user's names. ``bindings`` maps each slot to the
     names by which the running method knew the old value. ``returns`` is the return statement that ran,
-    ``produced`` per slot the statement that assigned the value that came back, ``entered`` the first
-    statement in which the input became something of another shape.
+    ``produced`` per slot the statement that assigned the value that came back and ``returned_names`` what the
+    method calls it, ``entered`` the first statement in which the input became something of another shape,
+    ``entered_width`` wide.
     """
 
     name: str
@@ -163,7 +174,9 @@ class Method:
     bindings: tuple[tuple[str, ...], ...] = ()
     returns: Span | None = None
     produced: tuple[Span | None, ...] = ()
+    returned_names: tuple[tuple[str, ...], ...] = ()
     entered: Span | None = None
+    entered_width: int | None = None
 
 
 @dataclass(frozen=True)
@@ -186,7 +199,7 @@ class Trace:
     backend: str
     method: Method
     slots: tuple[Slot, ...]
-    state_container: str
+    structure: Structure
     steps: tuple[tuple[SlotStep, ...], ...]
     initial: Initial
     declaration: Declaration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,24 +11,40 @@ import numpy as np
 
 from rnncheck import usertrace
 from rnncheck.backends.base import Array
-from rnncheck.capture import Recording, code_of, recording
+from rnncheck.capture import Recording, recording
 from rnncheck.convention import Bound, outline
 from rnncheck.errors import CallError
-from rnncheck.structure import flatten
+from rnncheck.structure import Structure, flatten
 
 
 @dataclass(frozen=True)
 class Step:
-    """One timestep: per slot the value before and after, and whether the same tensor came back."""
+    """One timestep: per slot the value before and after, and whether the same tensor came back.
+
+    ``structure`` is that of the state that came back. The tensors themselves are kept only when the step was
+    recorded.
+    """
 
     previous: list[Array]
     returned: list[Array]
     same_object: list[bool]
     outputs: list[Array]
+    structure: Structure
     recording: Recording | None = None
     passed: Sequence[Any] = ()
     leaves: Sequence[Any] = ()
     output_tensors: Sequence[Any] = ()
+
+
+@dataclass(frozen=True)
+class State:
+    """A state to start from: arrays ``(batch, *slot shape)``, one a slot, in a structure."""
+
+    structure: Structure
+    arrays: list[Array]
+
+    def with_slot(self, slot: int, array: Array) -> State:
+        return State(self.structure, [array if index == slot else kept for index, kept in enumerate(self.arrays)])
 
 
 @dataclass(frozen=True)
@@ -44,53 +61,45 @@ class Run:
         """Whether the slot came back changed at some step."""
         return any(different(step.previous[slot], step.returned[slot]) for step in self.steps)
 
+    def after(self, index: int) -> State:
+        """The state that came back from a step."""
+        return State(self.steps[index].structure, self.steps[index].returned)
 
-def unroll(bound: Bound, seed: int, inputs: Array, start: Sequence[Array], *, record: bool = False) -> Run:
-    """Run over ``inputs`` ``(steps, batch, *input shape)`` from a state, one array ``(batch, *slot shape)`` a slot.
+
+def unroll(bound: Bound, seed: int, inputs: Array, start: State, *, record: bool = False) -> Run:
+    """Run over ``inputs`` ``(steps, batch, *input shape)`` from a state.
 
     Randomness starts again with ``seed``, so that two runs differ only in what they were given. With
     ``record`` the locals of the running method are kept. Raises CallError when the cell raises, or when
     what it returns no longer fits the state it takes.
     """
-    backend, bound = bound.backend, bound.for_one_run()
-    backend.seed(seed)
-    leaves = [backend.tensor(array) for array in start]
-    previous = [np.array(array, copy=True) for array in start]
-    code = code_of(getattr(type(bound.cell), bound.convention.method, None)) if record else None
+    backend = bound.backend
+    bound.begin(seed)
+    found, leaves = start.structure, bound.state(start.arrays)
+    previous = [np.array(array, copy=True) for array in start.arrays]
+    code = bound.code if record else None
     steps = []
     for index in range(len(inputs)):
-        x = backend.tensor(inputs[index])
-        returned, kept = _one(bound, x, leaves, index, code)
-        output, following = _split(bound, returned, index)
+        returned, kept = _one(bound, bound.inputs(inputs[index]), found.build(leaves), index, code)
+        output, found, following = _split(bound, returned, index)
         arrays = [backend.numpy(leaf) for leaf in following]
         _check_shapes(bound, previous, arrays, returned, index)
-        _, output_tensors = flatten(output, backend.is_tensor)
-        step = Step(
-            previous,
-            arrays,
-            [new is old for new, old in zip(following, leaves)],
-            [backend.numpy(tensor) for tensor in output_tensors],
-        )
+        output_tensors = flatten(output, backend.is_tensor)[1]
+        same = [new is old for new, old in zip(following, leaves)]
+        step = Step(previous, arrays, same, [backend.numpy(tensor) for tensor in output_tensors], found)
         if record:
-            step = Step(
-                step.previous,
-                arrays,
-                step.same_object,
-                step.outputs,
-                kept,
-                tuple(leaves),
-                tuple(following),
-                tuple(output_tensors),
+            step = dataclasses.replace(
+                step, recording=kept, passed=leaves, leaves=following, output_tensors=output_tensors
             )
         steps.append(step)
         leaves, previous = following, arrays
     return Run(steps)
 
 
-def _one(bound: Bound, x: Any, leaves: Sequence[Any], index: int, code: Any) -> tuple[Any, Recording]:
+def _one(bound: Bound, x: Any, state: Any, index: int, code: Any) -> tuple[Any, Recording]:
     try:
         with bound.backend.without_gradient(), recording(code, bound.backend.is_tensor) as kept:
-            returned = bound.call(x, leaves)
+            returned = bound.call(x, state)
         return returned, kept
     except Exception as error:
         where = usertrace.place(error)
@@ -100,7 +109,7 @@ def _one(bound: Bound, x: Any, leaves: Sequence[Any], index: int, code: Any) -> 
         ) from error
 
 
-def _split(bound: Bound, returned: Any, index: int) -> tuple[Any, list[Any]]:
+def _split(bound: Bound, returned: Any, index: int) -> tuple[Any, Structure, list[Any]]:
     try:
         return bound.split(returned)
     except CallError as error:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from rnncheck.backends.snapshot import Snapshot
+
 Array = NDArray[Any]
 
 Tensor = Any
@@ -17,48 +19,39 @@ Tensor = Any
 
 @dataclass(frozen=True)
 class Weight:
-    """A trainable weight and how to read and replace its value. ``tensor`` is what gradients are taken of."""
+    """A weight of floating-point numbers and how to read and replace it. ``tensor`` is what gradients are taken of.
+
+    ``assign`` takes an array of the weight's shape, of any floating dtype.
+    """
 
     name: str
     shape: tuple[int, ...]
+    trainable: bool
     tensor: Tensor
     read: Callable[[], Array]
     assign: Callable[[Array], None]
 
 
 @dataclass(frozen=True)
-class Reach:
-    """How a weight reaches the results: its largest absolute derivative, and whether some row or column of
-    it has none but zeros."""
-
-    largest: float
-    idle_part: bool
-
-    def __or__(self, other: Reach | None) -> Reach:
-        if other is None:
-            return self
-        return Reach(max(self.largest, other.largest), self.idle_part and other.idle_part)
-
-
-@dataclass(frozen=True)
 class Gradients:
-    """Largest absolute derivatives: ``sources[target][source]`` and ``weights[weight]``.
+    """Largest absolute derivatives ``sources[target][source]``, and for each weight where its derivative is
+    not zero (an array of the weight's shape).
 
     None means that no path connects the two.
     """
 
     sources: list[list[float | None]]
-    weights: list[Reach | None]
+    weights: list[Array | None]
 
 
-def reach(gradient: Array) -> Reach:
-    """The reach that a weight's gradient shows."""
-    size = abs(gradient)
-    idle = any(
-        not size.any(axis=tuple(other for other in range(size.ndim) if other != axis)).all()
-        for axis in range(size.ndim)
-    )
-    return Reach(float(size.max()) if size.size else 0.0, idle)
+def merged(left: Array | None, right: Array | None) -> Array | None:
+    """Where either of two derivatives of a weight is not zero."""
+    return right if left is None else left if right is None else left | right
+
+
+def numpy_dtype(name: str) -> str:
+    """The NumPy dtype that carries a framework's: NumPy has no bfloat16."""
+    return "float32" if name == "bfloat16" else name
 
 
 class Backend(Protocol):
@@ -81,8 +74,8 @@ class Backend(Protocol):
     def numpy(self, tensor: Tensor) -> Array:
         """A copy of the numbers; later changes of the tensor do not show in it."""
 
-    def tensor(self, array: Array) -> Tensor:
-        """A new tensor of the same shape and dtype."""
+    def tensor(self, array: Array, dtype: str | None = None) -> Tensor:
+        """A new tensor of the same shape, in the array's dtype or another."""
 
     def dtype(self, tensor: Tensor) -> str:
         """The dtype's name, such as ``float32``."""
@@ -96,17 +89,27 @@ class Backend(Protocol):
     def eagerly(self) -> AbstractContextManager[None]:
         """Within the block compiled functions run line by line, so that their locals can be read."""
 
-    def prepare(self, cell: Any) -> Any:
-        """The cell in evaluation mode."""
+    def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> Any:
+        """The cell in evaluation mode, built for inputs ``(batch, *input shape)`` as the framework's own
+        driver builds it; raises what the cell raises."""
 
-    def copy(self, cell: Any) -> Any:
-        """An independent copy; raises what the framework raises when it cannot be copied."""
+    def unwrap(self, cell: Any) -> Any:
+        """The user's own cell inside a compiled one."""
+
+    def snapshot(self, cell: Any) -> Snapshot:
+        """The cell as it is, to be restored later."""
 
     def without_gradient(self) -> AbstractContextManager[None]:
         """Within the block calls leave no gradient record."""
 
     def weights(self, cell: Any) -> list[Weight]:
-        """The trainable weights, by the names that the user gave them."""
+        """All weights of floating-point numbers, trainable or not, by the names that the user gave them."""
+
+    def zero_constants(self, cell: Any) -> list[Weight]:
+        """Arrays of the cell that are no weights and hold zeros alone."""
+
+    def unused_layers(self, cell: Any) -> list[str]:
+        """Layers of the cell that were never called, by their attributes, where that can be told."""
 
     def float_dtype(self, cell: Any) -> str:
         """The dtype in which the cell computes."""
@@ -132,7 +135,8 @@ class Backend(Protocol):
     def gradients(
         self,
         run: Callable[[Sequence[Tensor]], Sequence[Sequence[Tensor]]],
-        sources: Sequence[Array],
+        sources: Sequence[tuple[Array, str]],
         weights: Sequence[Weight],
     ) -> Gradients:
-        """Derivatives of a random projection of each target of ``run(tensors of the sources)``."""
+        """Derivatives of a random projection of each target of ``run``, which is given a tensor for each source
+        (an array and a dtype)."""

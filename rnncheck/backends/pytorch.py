@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +12,8 @@ import numpy as np
 import torch
 
 from rnncheck.backends import providers
-from rnncheck.backends.base import Array, Gradients, Reach, Tensor, Weight, reach
+from rnncheck.backends.base import Array, Gradients, Tensor, Weight, merged
+from rnncheck.backends.snapshot import Snapshot
 
 
 class TorchBackend:
@@ -37,8 +37,9 @@ class TorchBackend:
             value = value.float()
         return np.array(value.resolve_conj().resolve_neg().numpy(), copy=True)
 
-    def tensor(self, array: Array) -> Tensor:
-        return torch.from_numpy(np.array(array, copy=True))
+    def tensor(self, array: Array, dtype: str | None = None) -> Tensor:
+        tensor = torch.from_numpy(np.array(array, copy=True))
+        return tensor if dtype is None else tensor.to(getattr(torch, dtype))
 
     def dtype(self, tensor: Tensor) -> str:
         return str(tensor.dtype).removeprefix("torch.")
@@ -64,30 +65,41 @@ class TorchBackend:
         stance: contextlib.AbstractContextManager[None] = torch.compiler.set_stance("force_eager")
         return stance
 
-    def prepare(self, cell: Any) -> Any:
+    def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> Any:
         with contextlib.suppress(Exception):
             cell.eval()
         return cell
 
-    def copy(self, cell: Any) -> Any:
-        return copy.deepcopy(cell)
+    def unwrap(self, cell: Any) -> Any:
+        return getattr(cell, "_orig_mod", cell)
+
+    def snapshot(self, cell: Any) -> Snapshot:
+        holders = list(cell.modules()) if isinstance(cell, torch.nn.Module) else [cell]
+        scripted = isinstance(cell, torch.jit.ScriptModule)
+        return Snapshot([] if scripted else holders, [_numbers(tensor) for tensor in _tensors(holders)])
 
     def without_gradient(self) -> contextlib.AbstractContextManager[None]:
         off: contextlib.AbstractContextManager[None] = torch.no_grad()
         return off
 
     def weights(self, cell: Any) -> list[Weight]:
+        named = cell.named_parameters() if isinstance(cell, torch.nn.Module) else ()
         return [
             _weight(name, parameter)
-            for name, parameter in cell.named_parameters()
-            if parameter.requires_grad and not torch.nn.parameter.is_lazy(parameter)
+            for name, parameter in named
+            if parameter.is_floating_point() and not torch.nn.parameter.is_lazy(parameter)
         ]
 
+    def zero_constants(self, cell: Any) -> list[Weight]:
+        named = cell.named_buffers() if isinstance(cell, torch.nn.Module) else ()
+        return [_weight(name, buffer) for name, buffer in named if buffer.is_floating_point() and not buffer.any()]
+
+    def unused_layers(self, cell: Any) -> list[str]:
+        return []
+
     def float_dtype(self, cell: Any) -> str:
-        for parameter in cell.parameters():
-            if parameter.is_floating_point():
-                return self.dtype(parameter)
-        return "float32"
+        parameters = cell.parameters() if isinstance(cell, torch.nn.Module) else ()
+        return next((self.dtype(parameter) for parameter in parameters if parameter.is_floating_point()), "float32")
 
     def with_dtype(self, cell: Any, dtype: str) -> Any:
         return cell.to(getattr(torch, dtype))
@@ -111,18 +123,19 @@ class TorchBackend:
     def gradients(
         self,
         run: Callable[[Sequence[Tensor]], Sequence[Sequence[Tensor]]],
-        sources: Sequence[Array],
+        sources: Sequence[tuple[Array, str]],
         weights: Sequence[Weight],
     ) -> Gradients:
-        leaves = [self.tensor(source) for source in sources]
+        leaves = [self.tensor(array, dtype) for array, dtype in sources]
         for leaf in leaves:
             if leaf.is_floating_point() or leaf.is_complex():
                 leaf.requires_grad_()
         active = [leaf for leaf in leaves if leaf.requires_grad]
-        wanted = active + [weight.tensor for weight in weights]
+        differentiable = [weight.tensor.requires_grad for weight in weights]
+        wanted = active + [weight.tensor for weight in weights if weight.tensor.requires_grad]
         noise = torch.Generator().manual_seed(0)
         by_target: list[list[float | None]] = []
-        reached: list[Reach | None] = [None] * len(weights)
+        reached: list[Array | None] = [None] * len(weights)
         with torch.enable_grad():
             # A copy of each leaf goes in, so that a cell may work in place on its argument.
             targets = run([leaf.clone() for leaf in leaves])
@@ -136,9 +149,9 @@ class TorchBackend:
                     [None if grad is None else float(grad.abs().max()) if grad.numel() else 0.0 for grad in found]
                 )
                 by_target.append([next(sizes) if leaf.requires_grad else None for leaf in leaves])
-                for index, grad in enumerate(found[len(active) :]):
-                    if grad is not None:
-                        reached[index] = reach(self.numpy(grad)) | reached[index]
+                indices = [index for index, is_differentiable in enumerate(differentiable) if is_differentiable]
+                for index, grad in zip(indices, found[len(active) :]):
+                    reached[index] = merged(reached[index], None if grad is None else self.numpy(grad) != 0)
         return Gradients(by_target, reached)
 
 
@@ -148,9 +161,34 @@ def _weight(name: str, parameter: Tensor) -> Weight:
 
     def assign(value: Array) -> None:
         with torch.no_grad():
-            parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)))
+            parameter.copy_(torch.from_numpy(np.array(value, copy=True)).reshape(parameter.shape))
 
-    return Weight(name, tuple(parameter.shape), parameter, read, assign)
+    return Weight(name, tuple(parameter.shape), parameter.requires_grad, parameter, read, assign)
+
+
+def _tensors(holders: Sequence[Any]) -> Iterator[Tensor]:
+    """Every tensor that a module keeps: parameters, buffers and plain attributes, each once."""
+    seen: set[int] = set()
+    for holder in holders:
+        kept = [vars(holder), *(vars(holder).get(name) or {} for name in ("_parameters", "_buffers"))]
+        for tensor in (value for attributes in kept for value in attributes.values()):
+            if isinstance(tensor, torch.Tensor) and id(tensor) not in seen and not torch.nn.parameter.is_lazy(tensor):
+                seen.add(id(tensor))
+                yield tensor
+
+
+def _numbers(tensor: Tensor) -> Callable[[], None]:
+    """Puts a tensor's numbers back, in the dtype that they had."""
+    saved = tensor.detach().clone()
+
+    def restore() -> None:
+        with torch.no_grad():
+            if tensor.dtype == saved.dtype and tensor.shape == saved.shape:
+                tensor.copy_(saved)
+            else:
+                tensor.data = saved.clone()
+
+    return restore
 
 
 def _project(tensor: Tensor, noise: torch.Generator) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from rnncheck.backends import providers
-from rnncheck.backends.base import Array, Gradients, Reach, Tensor, Weight, reach
+from rnncheck.backends.base import Array, Gradients, Tensor, Weight, merged
 from rnncheck.backends.noise import quiet_tensorflow
+from rnncheck.backends.snapshot import Snapshot
 from rnncheck.errors import BackendError, UsageError
 
 with quiet_tensorflow():
@@ -50,8 +50,9 @@ class TensorFlowBackend:
             value = value.astype("float32")
         return np.array(value, copy=True)
 
-    def tensor(self, array: Array) -> Tensor:
-        return tf.constant(array)
+    def tensor(self, array: Array, dtype: str | None = None) -> Tensor:
+        tensor = tf.constant(array)
+        return tensor if dtype is None or tensor.dtype.name == dtype else tf.cast(tensor, dtype)
 
     def dtype(self, tensor: Tensor) -> str:
         return str(keras.backend.standardize_dtype(tensor.dtype))
@@ -81,11 +82,24 @@ class TensorFlowBackend:
         finally:
             tf.config.run_functions_eagerly(before)
 
-    def prepare(self, cell: Any) -> Any:
+    def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> Any:
+        """As ``keras.layers.RNN`` does: built by the shape of one step's input, before the first call."""
+        waiting = isinstance(cell, keras.layers.Layer) and not cell.built
+        if waiting and not getattr(type(cell).build, "_is_default", False):
+            cell.build(input_shape)
+            cell.built = True
         return cell
 
-    def copy(self, cell: Any) -> Any:
-        return copy.deepcopy(cell)
+    def unwrap(self, cell: Any) -> Any:
+        return cell
+
+    def snapshot(self, cell: Any) -> Snapshot:
+        if not isinstance(cell, keras.layers.Layer):
+            return Snapshot([cell], [])
+        layers = list(cell._flatten_layers())
+        holders = [*layers, *(vars(layer)["_tracker"] for layer in layers if "_tracker" in vars(layer))]
+        variables = {id(variable): variable for variable in (*cell.variables, *_raw_variables(layers))}
+        return Snapshot(holders, [_numbers(variable) for variable in variables.values()])
 
     def without_gradient(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
@@ -93,8 +107,30 @@ class TensorFlowBackend:
     def weights(self, cell: Any) -> list[Weight]:
         if not isinstance(cell, keras.layers.Layer):
             return []
+        layers = list(cell._flatten_layers())
         names = _attribute_names(cell)
-        return [_weight(variable, names.get(id(variable), variable.path)) for variable in cell.trainable_variables]
+        raw = _raw_variables(layers)
+        trainable = {id(variable) for variable in (*cell.trainable_variables, *raw) if variable.trainable}
+        every = {id(variable): variable for variable in (*cell.variables, *raw)}
+        return [
+            _weight(variable, names.get(key, getattr(variable, "path", variable.name)), key in trainable)
+            for key, variable in every.items()
+            if keras.backend.is_float_dtype(variable.dtype)
+        ]
+
+    def zero_constants(self, cell: Any) -> list[Weight]:
+        return []
+
+    def unused_layers(self, cell: Any) -> list[str]:
+        if not isinstance(cell, keras.layers.Layer):
+            return []
+        return [
+            name
+            for name, layer in vars(cell).items()
+            if isinstance(layer, keras.layers.Layer)
+            and not layer.built
+            and not getattr(type(layer).build, "_is_default", False)
+        ]
 
     def float_dtype(self, cell: Any) -> str:
         return str(getattr(cell, "compute_dtype", None) or keras.config.floatx())
@@ -148,10 +184,10 @@ class TensorFlowBackend:
     def gradients(
         self,
         run: Callable[[Sequence[Tensor]], Sequence[Sequence[Tensor]]],
-        sources: Sequence[Array],
+        sources: Sequence[tuple[Array, str]],
         weights: Sequence[Weight],
     ) -> Gradients:
-        leaves = [self.tensor(source) for source in sources]
+        leaves = [self.tensor(array, dtype) for array, dtype in sources]
         noise = np.random.default_rng(0)
         with tf.GradientTape(persistent=True) as tape:
             for leaf in leaves:
@@ -159,8 +195,9 @@ class TensorFlowBackend:
                     tape.watch(leaf)
             scalars = [_project(target, noise) for target in run(leaves)]
         variables = [weight.tensor for weight in weights]
+        trainable = [weight.trainable for weight in weights]
         by_target: list[list[float | None]] = []
-        reached: list[Reach | None] = [None] * len(weights)
+        reached: list[Array | None] = [None] * len(weights)
         for scalar in scalars:
             if scalar is None:
                 by_target.append([None] * len(leaves))
@@ -173,8 +210,7 @@ class TensorFlowBackend:
                 ]
             )
             for index, part in enumerate(found[len(leaves) :]):
-                if part is not None:
-                    reached[index] = reach(part) | reached[index]
+                reached[index] = merged(reached[index], None if part is None or not trainable[index] else part != 0)
         return Gradients(by_target, reached)
 
 
@@ -182,18 +218,65 @@ def _attribute_names(layer: Any, prefix: str = "") -> dict[int, str]:
     """The attributes under which the user keeps the variables of a layer and of the layers in it."""
     names: dict[int, str] = {}
     for attribute, value in vars(layer).items():
-        if isinstance(value, keras.Variable) and not attribute.startswith("__"):
+        if isinstance(value, (keras.Variable, tf.Variable)):
             names[id(value)] = prefix + attribute
         elif isinstance(value, keras.layers.Layer):
             names.update(_attribute_names(value, f"{prefix}{attribute}."))
+        elif isinstance(value, (list, tuple)) and not attribute.startswith("_"):
+            for index, part in enumerate(value):
+                if isinstance(part, keras.layers.Layer):
+                    names.update(_attribute_names(part, f"{prefix}{attribute}[{index}]."))
+                elif isinstance(part, (keras.Variable, tf.Variable)):
+                    names[id(part)] = f"{prefix}{attribute}[{index}]"
     return names
 
 
-def _weight(variable: Any, name: str) -> Weight:
+def _raw_variables(layers: Sequence[Any]) -> list[Any]:
+    """``tf.Variable`` kept on layers, also in containers and modules, which Keras 3 does not track."""
+    found: dict[int, Any] = {}
+    seen: set[int] = set()
+
+    def visit(value: Any) -> None:
+        if id(value) in seen:
+            return
+        seen.add(id(value))
+        if isinstance(value, tf.Variable):
+            found[id(value)] = value
+        elif isinstance(value, dict):
+            for part in value.values():
+                visit(part)
+        elif isinstance(value, (list, tuple)):
+            for part in value:
+                visit(part)
+        elif isinstance(value, tf.Module) and not isinstance(value, keras.layers.Layer):
+            for part in value.variables:
+                visit(part)
+
+    for layer in layers:
+        for value in vars(layer).values():
+            visit(value)
+    tracked = {id(variable.value) for layer in layers for variable in layer.variables}
+    return [variable for key, variable in found.items() if key not in tracked]
+
+
+def _weight(variable: Any, name: str, trainable: bool) -> Weight:
     def read() -> Array:
         return np.array(variable.numpy(), copy=True)
 
-    return Weight(name, tuple(variable.shape), variable.value, read, variable.assign)
+    def assign(value: Array) -> None:
+        variable.assign(tf.cast(value, variable.dtype))
+
+    tensor = variable.value if isinstance(variable, keras.Variable) else variable
+    return Weight(name, tuple(variable.shape), trainable, tensor, read, assign)
+
+
+def _numbers(variable: Any) -> Callable[[], None]:
+    saved = tf.identity(variable.value if isinstance(variable, keras.Variable) else variable)
+
+    def restore() -> None:
+        variable.assign(saved)
+
+    return restore
 
 
 def _in_list(state: Any) -> Any:

@@ -37,32 +37,31 @@ one by the weights that lie idle. A forgotten slot without any weights of its ow
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from rnncheck import source
 from rnncheck.findings import Finding, Related, Severity
 from rnncheck.rules.base import Rule, at, listing
-from rnncheck.trace import Slot, Trace
+from rnncheck.trace import Slot, Trace, Weight
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     unread = [slot for slot in trace.slots if not trace.built.read[slot.index]]
     asleep = [slot for slot in unread if any(again.read[slot.index] for again in trace.conclusive_redraws)]
-    ignored = [slot for slot in unread if slot not in asleep]
     if len(unread) == len(trace.slots):
-        if asleep:
-            yield _asleep(trace)
+        if asleep or _undecided(trace):
+            yield _asleep(trace, woken=bool(asleep))
         else:
             yield _whole(trace)
         return
-    for slot in ignored:
-        if trace.built.moves[slot.index]:
+    for slot in unread:
+        if slot not in asleep and trace.built.moves[slot.index]:
             yield _one(trace, slot)
 
 
-def _idle(trace: Trace) -> list[str]:
-    return [weight.name for weight in trace.weights if not weight.reached] or [
-        weight.name for weight in trace.weights if weight.dead
-    ]
+def _undecided(trace: Trace) -> bool:
+    """Connected, without effect, and no other weights gave finite numbers to tell by."""
+    return _connected(trace) and bool(trace.redrawn) and not trace.conclusive_redraws
 
 
 def _connected(trace: Trace) -> bool:
@@ -70,104 +69,123 @@ def _connected(trace: Trace) -> bool:
     return gradient is not None and any(value is not None for slot in trace.slots for value in gradient[slot.index])
 
 
+def _idle(trace: Trace) -> list[Weight]:
+    """Weights from which nothing reaches a result, where only the step could have used them."""
+    used_here = [weight for weight in trace.weights if not weight.elsewhere]
+    return [weight for weight in used_here if not weight.reached] or [weight for weight in used_here if weight.dead]
+
+
+def _unused(weights: Sequence[Weight]) -> str:
+    return (
+        f"; {listing(weight.name for weight in weights)} {'goes' if len(weights) == 1 else 'go'} unused"
+        if weights
+        else ""
+    )
+
+
 def _whole(trace: Trace) -> Finding:
     method = trace.method
-    names = _names(trace)
-    undecided = _connected(trace) and bool(trace.redrawn) and not trace.conclusive_redraws
     idle = _idle(trace)
     single = trace.slots[0] if len(trace.slots) == 1 else None
-    unused = f"; {listing(idle)} {'is' if len(idle) == 1 else 'are'} never used" if idle else ""
+    name = _old(trace, single) if single is not None else method.state_parameter
+    line = method.line
     return Finding(
         rule=RULE.id,
-        severity="warning" if undecided else "error",
-        message=f"{names} influences neither the next state nor the output of {method.name}(){unused}.",
+        severity="error",
+        message=f"{name} influences neither the next state nor the output of {method.name}(){_unused(idle)}.",
         location=at(trace, method.entered or next((span for span in method.produced if span), None)),
         state=single.name if single else None,
         state_index=single.index if single else None,
         steps=(0, len(trace.steps) - 1),
-        suggestion=_suggestion(trace, idle),
-        related=(Related(method.line, f"{method.state_parameter} comes in here and is never used"),)
-        if method.line
-        else (),
+        suggestion=_suggestion(trace, trace.slots, idle),
+        related=(Related(line, f"{method.state_parameter} comes in here and has no effect"),) if line else (),
         evidence={
             "by_value": "never",
             "gradient": "zero" if _connected(trace) else "not connected",
             "redrawn_weights": len(trace.conclusive_redraws),
-            "idle_weights": idle,
+            "idle_weights": [weight.name for weight in idle],
         },
         explained_by="returned-old-state" if not any(trace.built.moves) else None,
     )
 
 
-def _names(trace: Trace) -> str:
-    if trace.method.bindings and len(trace.slots) == 1 and trace.method.bindings[0]:
-        return trace.method.bindings[0][0]
-    return trace.method.state_parameter
+def _old(trace: Trace, slot: Slot) -> str:
+    known = trace.method.bindings[slot.index] if trace.method.bindings else ()
+    return known[0] if known else f"state {slot.name}"
 
 
-def _suggestion(trace: Trace, idle: list[str]) -> str:
+def _suggestion(trace: Trace, slots: Sequence[Slot], idle: Sequence[Weight]) -> str:
     """The statement in which the input enters, with the idle recurrent weight added to it."""
     method = trace.method
-    state = _names(trace)
-    term = _term(trace, idle, state)
-    entered = method.entered
+    term = next((term for slot in slots for weight in idle if (term := _term(trace, slot, weight)) is not None), None)
     if term is None:
-        return f"use {state} where the new state is computed"
-    if entered is None or "=" not in entered.text or entered.line != entered.end_line:
-        return f"add {term} where the new state is computed"
-    return f"{entered.text.partition('#')[0].rstrip()} + {term}"
+        return f"use {listing(_old(trace, slot) for slot in slots)} where the new state is computed"
+    extended = source.add_term(method.path, method.entered.line, term) if method.entered is not None else None
+    return extended or f"add {term} where the new state is computed"
 
 
-def _term(trace: Trace, idle: list[str], state: str) -> str | None:
-    if not idle:
+def _term(trace: Trace, slot: Slot, weight: Weight) -> str | None:
+    """The old state through an idle weight, where the weight takes the slot's width and gives that of the value
+    that the input became."""
+    bindings = trace.method.bindings[slot.index] if trace.method.bindings else ()
+    if not bindings or len(slot.shape) != 1:
         return None
-    owner, _, last = idle[0].rpartition(".")
-    if owner and last in ("weight", "bias", "kernel"):
-        return f"self.{owner}({state})"
-    if trace.backend == "tf":
-        return f"keras.ops.matmul({state}, self.{idle[0]})"
-    return f"{state} @ self.{idle[0]}"
+    state, wanted = bindings[0], trace.method.entered_width or slot.shape[-1]
+    owner, _, last = weight.name.rpartition(".")
+    if not weight.shape:
+        return f"self.{weight.name}({state})"
+    widths = (slot.shape[-1], wanted)
+    if owner and last == "weight":
+        return f"self.{owner}({state})" if weight.shape == widths[::-1] else None
+    if owner and last == "kernel":
+        return f"self.{owner}({state})" if weight.shape == widths else None
+    if weight.shape == widths:
+        return (
+            f"keras.ops.matmul({state}, self.{weight.name})"
+            if trace.backend == "tf"
+            else f"{state} @ self.{weight.name}"
+        )
+    return f"{state} @ self.{weight.name}.T" if weight.shape == widths[::-1] and trace.backend == "torch" else None
 
 
-def _asleep(trace: Trace) -> Finding:
+def _asleep(trace: Trace, *, woken: bool) -> Finding:
+    name = _old(trace, trace.slots[0]) if len(trace.slots) == 1 else trace.method.state_parameter
+    outlook = (
+        "has one with other weights (a recurrence that starts at zero)" if woken else "other weights could not tell"
+    )
     return Finding(
         rule=RULE.id,
         severity="note",
-        message=f"{_names(trace)} has no influence with the weights as they are initialised, and has one "
-        "with other weights (a recurrence that starts at zero).",
+        message=f"{name} has no influence with the weights as they are initialised; {outlook}.",
         location=at(trace, trace.method.returns),
         steps=(0, len(trace.steps) - 1),
-        evidence={"by_value": "never", "redrawn_weights": len(trace.conclusive_redraws), "reads_when_redrawn": True},
+        evidence={"by_value": "never", "redrawn_weights": len(trace.conclusive_redraws), "reads_when_redrawn": woken},
     )
 
 
 def _one(trace: Trace, slot: Slot) -> Finding:
-    idle = _idle(trace)
-    partly = [weight.name for weight in trace.weights if weight.idle_part]
+    method = trace.method
+    idle = [
+        weight for weight in _idle(trace) if not weight.shape or (slot.shape[-1:] and slot.shape[-1] in weight.shape)
+    ]
+    partly = [weight for weight in trace.weights if weight.idle_part and not weight.elsewhere]
     severity: Severity = "warning" if idle or partly else "note"
-    name = (
-        trace.method.bindings[slot.index][0]
-        if trace.method.bindings and trace.method.bindings[slot.index]
-        else f"state {slot.name}"
-    )
-    reason = ""
-    if idle:
-        reason = f"; {listing(idle)} {'is' if len(idle) == 1 else 'are'} never used"
-    elif partly:
-        reason = f"; part of {listing(partly)} is never used"
+    reason = _unused(idle) or (f"; part of {listing(weight.name for weight in partly)} goes unused" if partly else "")
+    produced = method.produced[slot.index] if method.produced else None
+    name = _old(trace, slot)
     return Finding(
         rule=RULE.id,
         severity=severity,
-        message=f"{name} influences neither the next state nor the output of {trace.method.name}(){reason}.",
-        location=at(trace, trace.method.produced[slot.index] if trace.method.produced else None),
+        message=f"{name} influences neither the next state nor the output of {method.name}(){reason}.",
+        location=at(trace, method.entered if idle and method.entered is not None else produced),
         state=slot.name,
         state_index=slot.index,
         steps=(0, len(trace.steps) - 1),
-        suggestion=f"use {name} where the new state is computed" if severity == "warning" else None,
+        suggestion=_suggestion(trace, [slot], idle) if severity == "warning" else None,
         evidence={
             "by_value": "never",
             "redrawn_weights": len(trace.conclusive_redraws),
-            "idle_weights": idle or partly,
+            "idle_weights": [weight.name for weight in idle or partly],
         },
     )
 

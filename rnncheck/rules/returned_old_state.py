@@ -49,7 +49,7 @@ from collections.abc import Iterator, Sequence
 from rnncheck import source
 from rnncheck.findings import Finding, Related, Severity
 from rnncheck.rules.base import Rule, at, listing
-from rnncheck.trace import Computed, Slot, Trace
+from rnncheck.trace import Computed, Slot, Span, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     asleep = [slot for slot in stuck if any(again.moves[slot.index] for again in trace.conclusive_redraws)]
     frozen = [slot for slot in stuck if slot not in asleep]
     if frozen and len(frozen) == len(trace.slots):
-        yield _finding(trace, frozen, "error" if _proven(trace) else "warning")
+        yield _finding(trace, frozen, "error" if _proven(trace) else "note")
     else:
         for slot in frozen:
             yield _finding(trace, [slot], _severity(trace, slot))
@@ -66,6 +66,8 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 
 def _proven(trace: Trace) -> bool:
+    """The very tensor that went in came back, or there are no weights that could wake the cell, or other
+    weights did not."""
     same = all(slot.same_object for step in trace.steps for slot in step)
     return same or not trace.redrawn or bool(trace.conclusive_redraws)
 
@@ -84,9 +86,9 @@ def _update(trace: Trace, slot: Slot) -> Computed | None:
 def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding:
     method = trace.method
     updates = {slot.index: update for slot in slots if (update := _update(trace, slot)) is not None}
-    new = listing(dict.fromkeys(update.name for update in updates.values())) if updates else None
     old = listing(_old(trace, slot) for slot in slots)
-    if new is not None:
+    if updates:
+        new = listing(dict.fromkeys(update.name for update in updates.values()))
         message = f"{method.name}() computes {new} and returns {old}."
     elif len(slots) == len(trace.slots):
         message = f"{method.name}() returns {old} as it came in, at every step and whatever the weights."
@@ -96,19 +98,23 @@ def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding
         rule=RULE.id,
         severity=severity,
         message=message,
-        location=at(trace, method.returns),
+        location=at(trace, _where(trace, updates)),
         state=slots[0].name if len(slots) == 1 else None,
         state_index=slots[0].index if len(slots) == 1 else None,
         steps=(0, len(trace.steps) - 1),
-        suggestion=_suggestion(trace, updates),
-        related=tuple(Related(update.line, "computed here, then dropped") for update in updates.values()),
+        suggestion=_suggestion(trace, slots, updates),
+        related=tuple(Related(line, "computed here, then dropped") for line in _lines(updates)),
         evidence={
             "same_object": all(step[slot.index].same_object for step in trace.steps for slot in slots),
-            "equal_by_value": True,
+            "equal_by_value": all(step[slot.index].unchanged for step in trace.steps for slot in slots),
             "redrawn_weights": len(trace.conclusive_redraws),
             "new_value_computed": bool(updates),
         },
     )
+
+
+def _lines(updates: dict[int, Computed]) -> list[int]:
+    return sorted({update.line for update in updates.values()})
 
 
 def _old(trace: Trace, slot: Slot) -> str:
@@ -116,17 +122,44 @@ def _old(trace: Trace, slot: Slot) -> str:
     return known[0] if known else f"state {slot.name}"
 
 
-def _suggestion(trace: Trace, updates: dict[int, Computed]) -> str | None:
-    method = trace.method
-    if not updates or method.returns is None:
+def _where(trace: Trace, updates: dict[int, Computed]) -> Span | None:
+    """Where the old state was handed back: in the function that computed the new one, when that returned it."""
+    helpers = [update.returns for update in updates.values() if not update.in_method and update.returns is not None]
+    return helpers[0] if helpers and len(helpers) == len(updates) else trace.method.returns
+
+
+def _suggestion(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed]) -> str | None:
+    """The return statement with the new values in it, where all of them are known by name at its end."""
+    where = _where(trace, updates)
+    if (
+        not updates
+        or where is None
+        or any(not update.spelled or update.returns != where for update in updates.values())
+    ):
         return None
-    replacements = {name: updates[index].name for index in updates for name in method.bindings[index]}
-    whole = trace.state_container.format(
-        *(updates[slot.index].name if slot.index in updates else _old(trace, slot) for slot in trace.slots)
-    )
-    replacements.setdefault(method.state_parameter, whole)
-    rewritten = source.rewrite_return(method.path, method.returns.line, replacements, listed=trace.backend == "tf")
-    return rewritten or f"return {whole} as the new state"
+    if len(updates) < len(slots):
+        return None
+    replacements = {old: update.spelled[0] for update in updates.values() for old in update.old}
+    whole = _whole(trace, updates)
+    if whole is not None:
+        replacements.setdefault(trace.method.state_parameter, whole)
+    keras = trace.backend == "tf" and where == trace.method.returns
+    rewritten = source.rewrite_return(trace.method.path, where.line, replacements, listed=keras)
+    return rewritten or (f"return {whole} as the new state" if whole is not None else None)
+
+
+def _whole(trace: Trace, updates: dict[int, Computed]) -> str | None:
+    """The whole new state as an expression: what was computed for stuck slots, what came back for the others."""
+    names = []
+    for slot in trace.slots:
+        if slot.index in updates:
+            known = updates[slot.index].spelled if updates[slot.index].in_method else ()
+        else:
+            known = trace.method.returned_names[slot.index] if trace.method.returned_names else ()
+        if not known:
+            return None
+        names.append(known[0])
+    return trace.structure.describe(names)
 
 
 def _asleep(trace: Trace, slots: Sequence[Slot]) -> Finding:

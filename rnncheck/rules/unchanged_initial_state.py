@@ -88,7 +88,8 @@ def _name(trace: Trace, slot: Slot) -> str:
 
 def _finding(trace: Trace, slot: Slot | None, severity: Severity, message: str) -> Finding:
     method = trace.method
-    produced = method.produced[slot.index if slot else 0] if method.produced else None
+    spans = [method.produced[slot.index]] if slot and method.produced else method.produced
+    produced = min((span for span in spans if span is not None), key=lambda span: span.line, default=None)
     explained = not any(trace.built.moves)
     ignored = not any(trace.built.read)
     return Finding(

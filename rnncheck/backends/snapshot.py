@@ -1,0 +1,102 @@
+"""A cell as it was: attributes, containers and numbers, put back in place.
+
+Copying a cell is not safe (a Keras layer copies itself through its configuration, a torch module may hold
+tensors that refuse), so the object itself is used and afterwards restored.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+Restore = Callable[[], None]
+
+
+class Snapshot:
+    """Remembers ``holders`` (objects with attributes) and ``numbers`` (each a function that puts one tensor's
+    numbers back). ``restore`` may be called any number of times."""
+
+    def __init__(self, holders: Iterable[Any], numbers: Iterable[Restore]) -> None:
+        self._numbers = list(numbers)
+        self._attributes = [(holder, dict(vars(holder))) for holder in holders]
+        self._contents: list[tuple[Any, Any]] = []
+        seen: set[int] = set()
+        for _, attributes in self._attributes:
+            for value in attributes.values():
+                self._remember(value, seen)
+
+    def _remember(self, value: Any, seen: set[int]) -> None:
+        if id(value) in seen:
+            return
+        if isinstance(value, (list, dict, set, deque)):
+            seen.add(id(value))
+            self._contents.append((value, dict(value) if isinstance(value, dict) else list(value)))
+            for part in value.values() if isinstance(value, dict) else list(value):
+                self._remember(part, seen)
+        elif isinstance(value, np.ndarray):
+            seen.add(id(value))
+            self._contents.append((value, value.copy()))
+        elif isinstance(value, np.random.Generator):
+            seen.add(id(value))
+            self._contents.append((value, copy.deepcopy(value.bit_generator.state)))
+        elif isinstance(value, np.random.RandomState):
+            seen.add(id(value))
+            self._contents.append((value, value.get_state()))
+        elif isinstance(value, random.Random):
+            seen.add(id(value))
+            self._contents.append((value, value.getstate()))
+
+    def restore(self) -> None:
+        """Put everything back as it was when the snapshot was taken."""
+        for holder, attributes in self._attributes:
+            current = vars(holder)
+            for name in [name for name in current if name not in attributes]:
+                del current[name]
+            current.update(attributes)
+        for value, contents in self._contents:
+            _refill(value, contents)
+        for put_back in self._numbers:
+            put_back()
+
+
+def _refill(value: Any, contents: Any) -> None:
+    """What changed, through the base classes' own methods: a framework's tracked containers react to theirs."""
+    if isinstance(value, (list, deque)) and _same(list(value), contents):
+        return
+    if (
+        isinstance(value, dict)
+        and _same(list(value), list(contents))
+        and _same(list(value.values()), list(contents.values()))
+    ):
+        return
+    if isinstance(value, OrderedDict):
+        OrderedDict.clear(value)
+        OrderedDict.update(value, contents)
+    elif isinstance(value, list):
+        list.__setitem__(value, slice(None), contents)
+    elif isinstance(value, dict):
+        dict.clear(value)
+        dict.update(value, contents)
+    elif isinstance(value, set):
+        set.clear(value)
+        set.update(value, contents)
+    elif isinstance(value, deque):
+        deque.clear(value)
+        deque.extend(value, contents)
+    elif isinstance(value, np.ndarray):
+        value[...] = contents
+    elif isinstance(value, np.random.Generator):
+        value.bit_generator.state = copy.deepcopy(contents)
+    elif isinstance(value, np.random.RandomState):
+        value.set_state(contents)
+    elif isinstance(value, random.Random):
+        value.setstate(contents)
+
+
+def _same(left: list[Any], right: list[Any]) -> bool:
+    return len(left) == len(right) and all(one is other for one, other in zip(left, right))
