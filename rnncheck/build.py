@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,101 +16,34 @@ from rnncheck.errors import BuildError
 INPUT, HIDDEN, OUTPUT = 5, 8, 6
 """The sizes tried first; all differ, so that a mixed-up axis cannot hide."""
 
-INPUT_NAMES = [
-    "input_size",
-    "in_features",
-    "input_dim",
-    "in_channels",
-    "input_channels",
-    "in_dim",
-    "dim_in",
-    "embed_dim",
-    "obs_dim",
-    "n_in",
-    "nin",
-    "ninp",
-    "input_dims",
-    "num_inputs",
-    "n_inputs",
-    "feature_size",
-    "num_features",
-    "n_features",
-    "emb_dim",
-    "embedding_size",
-    "emb_size",
-    "x_dim",
-    "d_in",
-    "in_size",
-    "input_features",
-    "input_units",
-    "insize",
-    "inputs_size",
-    "dim_input",
-]
-HIDDEN_NAMES = [
-    "hidden_size",
-    "units",
-    "num_units",
-    "hidden_dim",
-    "dim_hidden",
-    "hidden_features",
-    "features",
-    "hidden_channels",
-    "out_channels",
-    "filters",
-    "output_channels",
-    "state_features",
-    "deter_dim",
-    "n_hidden",
-    "nhid",
-    "hid_dim",
-    "h_dim",
-    "num_hidden",
-    "n_units",
-    "rnn_size",
-    "cell_size",
-    "state_size",
-    "state_dim",
-    "hidden",
-    "hidden_units",
-    "hidden_dims",
-    "num_hiddens",
-    "d_hidden",
-    "d_state",
-    "memory_size",
-    "memory_dim",
-    "rnn_dim",
-    "latent_dim",
-    "latent_size",
-    "hid_size",
-    "out_features",
-    "rnn_units",
-    "n_h",
-    "dim_h",
-    "unit_size",
-    "recurrent_units",
-    "num_cells",
-]
-BOTH_NAMES = ["dim", "d_model", "embedding_dim", "size", "model_dim", "width", "channels", "n_embd"]
-OUTPUT_NAMES = [
-    "output_size",
-    "output_dim",
-    "n_out",
-    "nout",
-    "num_classes",
-    "n_outputs",
-    "n_classes",
-    "out_size",
-    "out_dim",
-    "d_out",
-    "num_outputs",
-]
+INPUT_NAMES = (
+    "input_size in_features input_dim in_channels input_channels in_dim dim_in embed_dim obs_dim n_in nin ninp "
+    "input_dims num_inputs n_inputs feature_size num_features n_features emb_dim embedding_size emb_size x_dim d_in "
+    "in_size input_features input_units insize inputs_size dim_input input_sz xdim nx"
+).split()
+HIDDEN_NAMES = (
+    "hidden_size units num_units hidden_dim dim_hidden hidden_features features hidden_channels out_channels filters "
+    "output_channels state_features deter_dim n_hidden nhid hid_dim h_dim num_hidden n_units rnn_size cell_size "
+    "state_size state_dim hidden hidden_units hidden_dims num_hiddens d_hidden d_state memory_size memory_dim rnn_dim "
+    "latent_dim latent_size hid_size out_features rnn_units n_h dim_h unit_size recurrent_units num_cells hidden_sz "
+    "hdim nh n_neurons"
+).split()
+BOTH_NAMES = "dim d_model embedding_dim size model_dim width channels n_embd".split()
+OUTPUT_NAMES = (
+    "output_size output_dim n_out nout num_classes n_outputs n_classes out_size out_dim d_out num_outputs"
+).split()
 KNOWN: dict[str, Any] = {
     "num_layers": 1, "n_layers": 1, "depth": 1, "order": 2, "num_heads": 2, "n_heads": 2, "k": 2, "rank": 2,
     "kernel_size": 3, "beta": 0.9, "alpha": 0.95, "tau": 2.0, "theta": 8, "dt": 0.1, "bias": True, "use_bias": True,
     "threshold": 1.0, "dropout": 0.0, "dropout_rate": 0.0, "drop": 0.0, "zoneout": 0.0, "eps": 1e-5, "epsilon": 1e-5,
     "decay": 0.9, "leak": 0.1, "batch_first": True, "gamma": 0.5, "activation": "tanh", "nonlinearity": "tanh",
+    "act": "tanh", "forget_bias": 1.0, "batch_size": 3,
 }  # fmt: skip
+BY_ENDING = {"initializer": "glorot_uniform", "regularizer": None, "constraint": None, "activation": "tanh"}
+SIZE_WORD = re.compile(
+    r"(size|sz|dims?|width|units?|neurons?|nodes?|features?|channels?|hiddens?)_?\d*$|^[a-zA-Z]{1,2}$|^n_?[a-z]{1,4}$"
+)
+"""Names that can only be a size, though not of what."""
 
 
 @dataclass(frozen=True)
@@ -168,8 +103,7 @@ def _constructions(
     first: BaseException | None = None
     any_built = False
     tried: list[dict[str, Any]] = []
-    for sizes in ((INPUT, HIDDEN), (HIDDEN, HIDDEN), (16, 16), (INPUT, 16), (32, 32)):
-        kwargs = {**_inferred(name, parameters, given, *sizes), **given}
+    for kwargs in _argument_lists(name, parameters, given):
         if kwargs in tried:
             continue
         tried.append(kwargs)
@@ -190,6 +124,18 @@ def _constructions(
     if not any_built:
         assert first is not None
         raise _refused(name, tried[0], first)
+
+
+def _argument_lists(
+    name: str, parameters: list[inspect.Parameter], given: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    for sizes in ((INPUT, HIDDEN), (HIDDEN, HIDDEN), (16, 16), (INPUT, 16), (32, 32)):
+        yield {**_inferred(name, parameters, given, *sizes), **given}
+    # An activation may be wanted as a function.
+    functions = [vars(sys.modules[module])["tanh"] for module in ("torch", "tensorflow") if module in sys.modules]
+    kwargs = _inferred(name, parameters, given, INPUT, HIDDEN)
+    for function in functions[:1]:
+        yield {**{key: function if value == "tanh" else value for key, value in kwargs.items()}, **given}
 
 
 def _refused(name: str, kwargs: Mapping[str, Any], error: BaseException) -> BuildError:
@@ -259,18 +205,24 @@ def _inferred(
     name: str, parameters: list[inspect.Parameter], given: Mapping[str, Any], input_size: int, hidden_size: int
 ) -> dict[str, Any]:
     sizes = {"input": input_size, "hidden": hidden_size, "both": hidden_size, "output": OUTPUT}
+    needed = [
+        parameter
+        for parameter in parameters
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        and parameter.default is parameter.empty
+        and parameter.name not in given
+    ]
+    roles = _roles(needed, given)
     values: dict[str, Any] = {}
     unknown: list[str] = []
-    for parameter in parameters:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        if parameter.default is not parameter.empty or parameter.name in given:
-            continue
-        role = role_of(parameter.name)
-        if role is not None:
-            values[parameter.name] = sizes[role]
+    for parameter in needed:
+        ending = parameter.name.rpartition("_")[2]
+        if parameter.name in roles:
+            values[parameter.name] = sizes[roles[parameter.name]]
         elif parameter.name in KNOWN:
             values[parameter.name] = KNOWN[parameter.name]
+        elif ending in BY_ENDING:
+            values[parameter.name] = BY_ENDING[ending]
         else:
             unknown.append(parameter.name)
     if unknown:
@@ -280,3 +232,22 @@ def _inferred(
             hint=f"Type: rnncheck ... {line}",
         )
     return values
+
+
+def _roles(needed: list[inspect.Parameter], given: Mapping[str, Any]) -> dict[str, str]:
+    """What each argument sizes; a size of unknown role is the input's, then the state's, in order of position."""
+    roles = {parameter.name: role for parameter in needed if (role := role_of(parameter.name)) is not None}
+    sizes = [
+        parameter.name
+        for parameter in needed
+        if parameter.name not in roles
+        and parameter.name not in KNOWN
+        and parameter.annotation in (int, "int", parameter.empty)
+        and SIZE_WORD.search(parameter.name)
+    ]
+    taken = {*roles.values(), *(role for name in given if (role := role_of(name)) is not None)}
+    for name in sizes:
+        alone = len(sizes) == 1 and not taken
+        roles[name] = "hidden" if alone or "input" in taken or "both" in taken else "input"
+        taken.add(roles[name])
+    return roles

@@ -348,15 +348,15 @@ def _guesses(
             yield from _from_returned(backend, cell, method, signature, x, state, provider)
     skeletons = list(_skeletons(backend, cell, method, signature))
     told = [skeleton for skeleton, certain in skeletons if certain]
-    if signature.state_optional and not told:
-        yield from _from_default(backend, cell, method, signature, x)
+    if signature.state_optional:
+        for guess in _from_default(backend, cell, method, signature, x):
+            if not told or flatten(guess.value, backend.is_tensor)[0].size == told[0].size:
+                yield guess
     dtype = numpy_dtype(backend.float_dtype(cell))
     for skeleton, certain in skeletons:
         for shapes in _shapes(backend, x, skeleton.size, widths, mixed=certain):
             zeros = [backend.tensor(np.zeros(shape, dtype), backend.float_dtype(cell)) for shape in shapes]
             yield Guess(skeleton.build(zeros), "zeros", False)
-    if signature.state_optional and told:
-        yield from _from_default(backend, cell, method, signature, x)
 
 
 def _shapes(

@@ -41,7 +41,7 @@ BRIEF = Effort(16, (0, 3, 5, 10), 4)
 EPSILON = {"float16": 9.8e-4, "bfloat16": 7.9e-3, "float64": 2.3e-16, "complex128": 2.3e-16}
 ROUNDING = 64
 """How many units of the last place a change may have and still be mere rounding."""
-DRAWS = 8
+DRAWS = 6
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,12 @@ class Seen:
     effects: list[list[float]]
 
 
-def observe(lab: Lab, main: Run, effort: Effort = THOROUGH) -> Seen:
-    """What the cell does with its present weights; ``main`` is the unroll over ``lab.inputs``."""
-    return _Observation(lab, main, effort).seen()
+def observe(lab: Lab, main: Run, effort: Effort = THOROUGH, alive: Behaviour | None = None) -> Seen:
+    """What the cell does with its present weights; ``main`` is the unroll over ``lab.inputs``.
+
+    What is known to be ``alive`` is not looked at again.
+    """
+    return _Observation(lab, main, effort, alive).seen()
 
 
 def redraw(lab: Lab, built: Behaviour) -> Iterator[Behaviour]:
@@ -97,7 +100,7 @@ def redraw(lab: Lab, built: Behaviour) -> Iterator[Behaviour]:
     """
     backend, cell = lab.bound.backend, lab.bound.cell
     weights = backend.weights(cell)
-    if all((*built.moves, *built.moves_from_initial, *built.read)):
+    if _all_alive(built):
         return
     constants = backend.zero_constants(cell)
     if not weights and not constants:
@@ -105,7 +108,7 @@ def redraw(lab: Lab, built: Behaviour) -> Iterator[Behaviour]:
     before = backend.snapshot(cell)
     saved = [weight.read() for weight in weights]
     rng = np.random.default_rng((lab.seed, 1))
-    flags = (built.moves, built.moves_from_initial, built.read)
+    alive = built
     try:
         for draw in range(DRAWS):
             _draw(weights, saved, draw, rng)
@@ -114,22 +117,34 @@ def redraw(lab: Lab, built: Behaviour) -> Iterator[Behaviour]:
                 constant.assign(rng.standard_normal(constant.shape).astype("float32"))
             kept = backend.snapshot(cell) if lab.bound.kept is not None else None
             again = dataclasses.replace(lab, bound=dataclasses.replace(lab.bound, kept=kept), seed=lab.seed + 1 + draw)
-            seen = observe(again, again.run(again.inputs, again.initial), BRIEF).behaviour
+            seen = observe(again, again.run(again.inputs, again.initial), BRIEF, alive).behaviour
             yield seen
             if seen.finite:
-                new = (seen.moves, seen.moves_from_initial, seen.read)
-                flags = tuple(tuple(a or b for a, b in zip(old, more)) for old, more in zip(flags, new))  # type: ignore[assignment]
-                if all(all(flag) for flag in flags):
+                alive = Behaviour(
+                    _either(alive.moves, seen.moves),
+                    _either(alive.moves_from_initial, seen.moves_from_initial),
+                    _either(alive.read, seen.read),
+                    True,
+                )
+                if _all_alive(alive):
                     return
     finally:
         before.restore()
+
+
+def _all_alive(behaviour: Behaviour) -> bool:
+    return all((*behaviour.moves, *behaviour.moves_from_initial, *behaviour.read))
+
+
+def _either(left: Sequence[bool], right: Sequence[bool]) -> tuple[bool, ...]:
+    return tuple(a or b for a, b in zip(left, right))
 
 
 def _draw(weights: Sequence[Weight], saved: Sequence[Array], draw: int, rng: np.random.Generator) -> None:
     """Fresh weights: unit scale, scaled by fan-in, positive, within (0, 1), and the present ones disturbed."""
     for weight, present in zip(weights, saved):
         value = rng.standard_normal(weight.shape)
-        style = draw % 6
+        style = draw
         if style == 1:
             value = value / max(1.0, float(np.sqrt(np.prod(weight.shape[1:]))))
         elif style == 2:
@@ -144,8 +159,10 @@ def _draw(weights: Sequence[Weight], saved: Sequence[Array], draw: int, rng: np.
 
 
 class _Observation:
-    def __init__(self, lab: Lab, main: Run, effort: Effort) -> None:
+    def __init__(self, lab: Lab, main: Run, effort: Effort, alive: Behaviour | None) -> None:
         self.lab, self.main, self.effort = lab, main, effort
+        nothing = (False,) * len(lab.initial.arrays)
+        self.alive = alive or Behaviour(nothing, nothing, nothing, True)
 
     @functools.cached_property
     def long(self) -> Run:
@@ -155,9 +172,14 @@ class _Observation:
     def seen(self) -> Seen:
         from_initial = self._from_initial()
         probe, base = self._first_probe()
-        moves = [from_initial[slot] or self._moves(base, slot, probe) for slot in self.lab.slots]
+        moves = [
+            from_initial[slot] or self.alive.moves[slot] or self._moves(base, slot, probe) for slot in self.lab.slots
+        ]
         effects, read = [], []
         for slot in self.lab.slots:
+            if self.alive.read[slot]:
+                read.append(True)
+                continue
             start = probe.start.with_slot(slot, probe.others[slot])
             effect = _effect(base, self.lab.run(probe.inputs, start))
             effects.append(effect)
@@ -165,12 +187,13 @@ class _Observation:
         if len(read) > 1 and not any(read):
             together = _effect(base, self.lab.run(probe.inputs, State(probe.start.structure, probe.others)))
             read = [any(change > 0 for at, change in enumerate(together) if at >= len(moves) or moves[at])] * len(read)
-        effects.append(_effect(base, self.lab.run(_varied(probe.inputs), probe.start)))
+        if not any(self.alive.moves):
+            effects.append(_effect(base, self.lab.run(_varied(probe.inputs), probe.start)))
         finite = base.finite and self.main.finite
         return Seen(Behaviour(tuple(moves), tuple(from_initial), tuple(read), finite), probe, effects)
 
     def _from_initial(self) -> list[bool]:
-        moved = [self._moves(self.main, slot) for slot in self.lab.slots]
+        moved = [self.alive.moves_from_initial[slot] or self._moves(self.main, slot) for slot in self.lab.slots]
         if not all(moved):
             moved = self._also(moved, self.long)
         for scale in INPUT_SCALES:

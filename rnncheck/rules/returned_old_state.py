@@ -137,7 +137,8 @@ def _suggestion(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed
         or any(not update.spelled or update.returns != where for update in updates.values())
     ):
         return None
-    if len(updates) < len(slots):
+    spelled = {update.spelled[0] for update in updates.values()}
+    if len(updates) < len(slots) or len(spelled) < len(updates):
         return None
     replacements = {old: update.spelled[0] for update in updates.values() for old in update.old}
     whole = _whole(trace, updates)
@@ -159,7 +160,7 @@ def _whole(trace: Trace, updates: dict[int, Computed]) -> str | None:
         if not known:
             return None
         names.append(known[0])
-    return trace.structure.describe(names)
+    return None if len(set(names)) < len(names) and len(updates) > 1 else trace.structure.describe(names)
 
 
 def _asleep(trace: Trace, slots: Sequence[Slot]) -> Finding:
