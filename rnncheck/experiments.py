@@ -201,19 +201,19 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
     bindings = _old_names(bound, main)
     names = _slot_names(bound, bindings)
     seen = probes.observe(lab, main)
-    gradients, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
     behaviour = seen.behaviour
-    redrawn: tuple[Behaviour, ...] = ()
-    if repeatable:
-        redrawn = tuple(probes.redraw(lab, behaviour))
-    elif gradients is not None:
-        # Chance that cannot be repeated looks like influence; whether the state is connected at all does not.
-        read = tuple(any(row[slot] is not None for row in gradients.sources) for slot in slots)
-        behaviour = dataclasses.replace(behaviour, read=read)
+    gradients, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
     if gradients is not None and not all(behaviour.read):
         for number in range(UNREAD_GRADIENTS):
             more, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
             gradients = gradients if more is None else _merged(gradients, more)
+    redrawn: tuple[Behaviour, ...] = ()
+    connected = tuple(gradients is None or any(row[slot] is not None for row in gradients.sources) for slot in slots)
+    if repeatable:
+        redrawn = tuple(probes.redraw(lab, behaviour, certain=_certain(behaviour, main, connected)))
+    elif gradients is not None:
+        # Chance that cannot be repeated looks like influence; whether the state is connected at all does not.
+        behaviour = dataclasses.replace(behaviour, read=connected)
     method = _described(method, lab, main, seen.probe, bindings, unread=not all(behaviour.read))
     candidates = [() if behaviour.moves[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
     chosen = computed.assign(candidates, names)
@@ -238,6 +238,17 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         computed=tuple(chosen),
         repeatable=repeatable,
     )
+
+
+def _certain(behaviour: Behaviour, main: Run, connected: Sequence[bool]) -> bool:
+    """Whether what looks dead cannot be so by its weights alone."""
+    for slot, moves in enumerate(behaviour.moves):
+        same = all(step.same_object[slot] for step in main.steps)
+        if (not moves and not same) or (moves and not behaviour.moves_from_initial[slot]):
+            return False
+        if not behaviour.read[slot] and connected[slot] and moves:
+            return False
+    return True
 
 
 def _described(

@@ -36,12 +36,12 @@ class Effort:
     window: int
 
 
-THOROUGH = Effort(64, (0, 1, 2, 3, 5, 8, 11, 13, 21, 27, 34, 40), 8)
-BRIEF = Effort(16, (0, 3, 5, 10), 4)
+THOROUGH = Effort(64, (0, 1, 2, 3, 5, 8, 13, 21, 34), 6)
+BRIEF = Effort(16, (0, 3, 6), 4)
 EPSILON = {"float16": 9.8e-4, "bfloat16": 7.9e-3, "float64": 2.3e-16, "complex128": 2.3e-16}
 ROUNDING = 64
 """How many units of the last place a change may have and still be mere rounding."""
-DRAWS = 6
+DRAWS, DRAWS_WHEN_CERTAIN = 6, 2
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,11 @@ def observe(lab: Lab, main: Run, effort: Effort = THOROUGH, alive: Behaviour | N
     return _Observation(lab, main, effort, alive).seen()
 
 
-def redraw(lab: Lab, built: Behaviour) -> Iterator[Behaviour]:
+def redraw(lab: Lab, built: Behaviour, *, certain: bool) -> Iterator[Behaviour]:
     """The same experiments after drawing all weights afresh, several times.
 
-    The cell is put back as it was. Stops when nothing that looked dead is left to be explained.
+    The cell is put back as it was. Stops when nothing that looked dead is left to be explained, and soon when
+    that is ``certain`` already: the very tensor that went in came back, or no gradient path leads from it.
     """
     backend, cell = lab.bound.backend, lab.bound.cell
     weights = backend.weights(cell)
@@ -110,10 +111,10 @@ def redraw(lab: Lab, built: Behaviour) -> Iterator[Behaviour]:
     rng = np.random.default_rng((lab.seed, 1))
     alive = built
     try:
-        for draw in range(DRAWS):
+        for draw in range(DRAWS_WHEN_CERTAIN if certain else DRAWS):
             _draw(weights, saved, draw, rng)
             # Constants that hold zeros alone may be weights that the user fills later.
-            for constant in constants if draw >= DRAWS - 2 else ():
+            for constant in constants if certain or draw >= DRAWS - 2 else ():
                 constant.assign(rng.standard_normal(constant.shape).astype("float32"))
             kept = backend.snapshot(cell) if lab.bound.kept is not None else None
             again = dataclasses.replace(lab, bound=dataclasses.replace(lab.bound, kept=kept), seed=lab.seed + 1 + draw)
