@@ -179,14 +179,14 @@ def _parameters(cls: type) -> list[inspect.Parameter]:
 
 def role_of(name: str) -> str | None:
     """What a constructor argument of this name sizes: input, hidden, both or output."""
-    lowered = name.lower()
+    lowered = re.sub(r"_?\d+$", "", name.lower())
     for role, names in (
         ("input", INPUT_NAMES),
         ("hidden", HIDDEN_NAMES),
         ("both", BOTH_NAMES),
         ("output", OUTPUT_NAMES),
     ):
-        if lowered in names:
+        if lowered in names or f"{lowered}s" in names:
             return role
     parts = words(name)
     if not parts & {"size", "dim", "dims", "features", "units", "channels", "num", "n", "width"}:

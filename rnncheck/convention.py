@@ -107,8 +107,12 @@ class Bound:
         return self.backend.tensor(array, self.input_dtype)
 
     def state(self, arrays: Sequence[Array]) -> list[Tensor]:
-        """Tensors of the slots' own dtypes."""
-        return [self.backend.tensor(array, self.backend.dtype(leaf)) for array, leaf in zip(arrays, self.initial)]
+        """Tensors of the arrays' dtypes, but for a dtype that NumPy does not have."""
+        dtypes = [self.backend.dtype(leaf) for leaf in self.initial]
+        return [
+            self.backend.tensor(array, None if numpy_dtype(dtype) == dtype else dtype)
+            for array, dtype in zip(arrays, dtypes)
+        ]
 
     def call(self, x: Tensor, state: Any) -> Any:
         """One step; returns what the cell returned."""
@@ -344,19 +348,35 @@ def _guesses(
 ) -> Iterator[Guess]:
     for provider, state in backend.initial_states(cell, int(x.shape[0]), x):
         yield Guess(state, provider, True)
+        yield from _cast(backend, Guess(state, provider, True), backend.float_dtype(cell))
         if not flatten(state, backend.is_tensor)[1]:
             yield from _from_returned(backend, cell, method, signature, x, state, provider)
     skeletons = list(_skeletons(backend, cell, method, signature))
     told = [skeleton for skeleton, certain in skeletons if certain]
-    if signature.state_optional:
-        for guess in _from_default(backend, cell, method, signature, x):
-            if not told or flatten(guess.value, backend.is_tensor)[0].size == told[0].size:
-                yield guess
+    left_out = list(_from_default(backend, cell, method, signature, x)) if signature.state_optional else []
+    fits = [
+        guess.declared or not told or flatten(guess.value, backend.is_tensor)[0].size == told[0].size
+        for guess in left_out
+    ]
+    yield from itertools.compress(left_out, fits)
     dtype = numpy_dtype(backend.float_dtype(cell))
     for skeleton, certain in skeletons:
         for shapes in _shapes(backend, x, skeleton.size, widths, mixed=certain):
             zeros = [backend.tensor(np.zeros(shape, dtype), backend.float_dtype(cell)) for shape in shapes]
             yield Guess(skeleton.build(zeros), "zeros", False)
+    yield from itertools.compress(left_out, [not fit for fit in fits])
+
+
+def _cast(backend: Backend, guess: Guess, dtype: str) -> Iterator[Guess]:
+    """The same state in the dtype in which the cell computes, where a provider fixes another."""
+    found, leaves = flatten(guess.value, backend.is_tensor)
+    floating = [str(backend.dtype(leaf)).startswith(("float", "bfloat")) for leaf in leaves]
+    if any(is_float and backend.dtype(leaf) != dtype for is_float, leaf in zip(floating, leaves)):
+        cast = [
+            backend.tensor(backend.numpy(leaf), dtype if is_float else backend.dtype(leaf))
+            for is_float, leaf in zip(floating, leaves)
+        ]
+        yield dataclasses.replace(guess, value=found.build(cast))
 
 
 def _shapes(

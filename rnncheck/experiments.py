@@ -358,7 +358,8 @@ def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | No
             outputs.extend(flatten(output, backend.is_tensor)[1])
         return [*slots, outputs] if has_output else slots
 
-    sources = [*zip(probe.start.arrays, map(backend.dtype, bound.initial)), (probe.inputs, bound.input_dtype)]
+    leaves = bound.state(probe.start.arrays)
+    sources = [*zip(probe.start.arrays, map(backend.dtype, leaves)), (probe.inputs, bound.input_dtype)]
     try:
         return backend.gradients(run, sources, backend.weights(bound.cell)), None
     except Exception as error:

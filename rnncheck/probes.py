@@ -248,11 +248,11 @@ class _Observation:
         rng = np.random.default_rng((self.lab.seed, 4))
         steps = self.main.steps if len(self.main.steps) > 1 else [*self.main.steps, *self.long.steps[:2]]
         base, others = [], []
-        for slot, start in enumerate(self.lab.initial.arrays):
+        for slot in self.lab.slots:
             one, other = steps[-1].returned[slot], _rolled(steps[-2].returned[slot])
             if style != "reached" or not self.main.moved(slot) or not different(one, other):
                 kind = "positive" if style == "positive" else "normal"
-                one, other = (_random(rng, start, kind) for _ in range(2))
+                one, other = (_random(rng, one, kind) for _ in range(2))
             base.append(np.array(one, copy=True))
             others.append(np.array(other, copy=True))
         return Probe(State(steps[-1].structure, base), others, self.lab.other_inputs(5, WINDOW))

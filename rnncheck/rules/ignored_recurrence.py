@@ -160,6 +160,7 @@ def _asleep(trace: Trace, *, woken: bool) -> Finding:
         location=at(trace, trace.method.returns),
         steps=(0, len(trace.steps) - 1),
         evidence={"by_value": "never", "redrawn_weights": len(trace.conclusive_redraws), "reads_when_redrawn": woken},
+        explained_by="returned-old-state" if not any(trace.built.moves) else None,
     )
 
 

@@ -39,7 +39,7 @@ def test_each_binding_has_the_line_of_its_statement() -> None:
     assert lines(kept, start)[0] == ("first", 1)
     assert lines(kept, start)[-1] == ("first", 5)
     assert kept.return_line == start + 6
-    assert list(kept.arguments) == ["x"]
+    assert kept.returns[0].variables["second"] is kept.returns[0].value
 
 
 def test_tensors_in_a_tuple_are_named_by_their_place() -> None:
@@ -57,7 +57,20 @@ def test_helpers_of_the_same_file_are_followed_and_told_apart() -> None:
         return new
 
     kept, _ = record(step)
-    assert [(binding.name, binding.in_method) for binding in kept.bindings] == [("inner", False), ("new", True)]
+    assert [(binding.name, binding.frame) for binding in kept.bindings] == [("inner", 1), ("new", 0)]
+    assert kept.returns[1].value is kept.returns[0].value
+
+
+def test_an_argument_that_is_given_another_value_is_remembered() -> None:
+    def step(x: Value, state: Value | None = None) -> Value:
+        if state is None:
+            state = Value()
+        state = x
+        return state
+
+    kept, _ = record(step, Value())
+    assert isinstance(kept.rebound["state"], Value)
+    assert kept.rebound["state"] is not kept.returns[0].value
 
 
 def helper() -> Value:

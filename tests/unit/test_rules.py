@@ -80,7 +80,7 @@ class TestReturnedOldState:
     def test_redrawn_weights_that_blow_up_prove_nothing(self) -> None:
         dead = behaviour(moves=(False,), moves_from_initial=(False,), finite=False)
         given = stuck(1, (0,), same_object=False, redrawn=(dead,))
-        assert found(given)[0] == ("returned-old-state", "warning", 0, None)
+        assert found(given)[0] == ("returned-old-state", "note", 0, None)
 
     def test_the_same_object_is_proof_whatever_the_redrawn_weights_do(self) -> None:
         dead = behaviour(moves=(False,), moves_from_initial=(False,), finite=False)
@@ -93,7 +93,7 @@ class TestIgnoredRecurrence:
         given = trace(built=behaviour(read=(False,)), weights=weights)
         finding = only(given)
         assert (finding.rule, finding.severity) == ("ignored-recurrence", "error")
-        assert "W_hh.weight is never used" in finding.message
+        assert "W_hh.weight goes unused" in finding.message
         assert finding.suggestion == "add self.W_hh(h) where the new state is computed"
 
     def test_a_recurrence_that_starts_at_zero_is_a_note(self) -> None:
@@ -104,15 +104,20 @@ class TestIgnoredRecurrence:
         dead = behaviour(read=(False,))
         assert found(trace(built=dead, redrawn=(dead,)))[0][1] == "error"
 
-    def test_connected_but_undecided_is_a_warning(self) -> None:
+    def test_connected_but_undecided_is_a_note(self) -> None:
         dead = behaviour(read=(False,))
         blown = behaviour(read=(False,), finite=False)
-        assert found(trace(built=dead, redrawn=(blown,)))[0][1] == "warning"
+        assert found(trace(built=dead, redrawn=(blown,)))[0][1] == "note"
 
     def test_one_slot_with_idle_weights_is_a_warning(self) -> None:
         weights = (Weight("U.weight", (8, 8), False, False, True),)
         given = trace(2, built=behaviour(2, read=(False, True)), weights=weights)
         assert found(given) == [("ignored-recurrence", "warning", 0, None)]
+
+    def test_one_slot_whose_idle_weight_another_method_uses_is_a_note(self) -> None:
+        weights = (Weight("head.weight", (8, 8), False, False, True, elsewhere=True),)
+        given = trace(2, built=behaviour(2, read=(False, True)), weights=weights)
+        assert found(given) == [("ignored-recurrence", "note", 0, None)]
 
     def test_one_slot_with_idle_rows_is_a_warning(self) -> None:
         weights = (Weight("gates.weight", (32, 13), True, False, True),)

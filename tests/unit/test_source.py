@@ -28,6 +28,11 @@ def write(tmp_path: Path, text: str) -> str:
         ("return out, State(h=states[0])", {"states[0]": "new"}, False, "return out, State(h=new)"),
         ("return out, (", {"old": "new"}, False, None),
         ("return compute(x)", {"old": "new"}, False, None),
+        ("return compute(old), old", {"old": "new"}, False, "return compute(old), new"),
+        ("return old.clone()", {"old": "new"}, False, "return new.clone()"),
+        ("return h if a else old", {"old": "new"}, False, "return h if a else new"),
+        ("return tf.identity(old)", {"old": "new"}, False, "return tf.identity(new)"),
+        ("return old", {"old": "old"}, False, None),
         ("x = old", {"old": "new"}, False, None),
     ],
 )
@@ -64,6 +69,8 @@ def test_the_class_around_a_method_is_the_one_that_holds_it(tmp_path: Path) -> N
         ("h = states[-1]", ("index", ["1"])),
         ("h = states['h']; c = states['c']; h = states['h']", ("keys", ["h", "c"])),
         ("y = cell(x, states)", None),
+        ("h, c = states.hx, states.cx", ("attributes", ["hx", "cx"])),
+        ("n = states.shape[0]; y = states.clone()", None),
         ("h, *rest = states", None),
     ],
 )
@@ -77,3 +84,41 @@ def test_nothing_is_known_of_what_is_not_there() -> None:
     assert source.span(None, 3) is None
     assert source.span("/nonexistent.py", 3) is None
     assert source.function_at("/nonexistent.py", 3) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("z = self.a(x)", "z = self.a(x) + self.b(h)"),
+        ("z = x @ self.a", "z = x @ self.a + self.b(h)"),
+        ("z = tf.matmul(x, self.a)", "z = tf.matmul(x, self.a) + self.b(h)"),
+        ("z = torch.sigmoid(self.a(x))", None),
+        ("z = self.a(x) if y else x", None),
+        ("z, y = self.a(x)", None),
+        ("return self.a(x)", None),
+    ],
+)
+def test_a_term_is_added_only_to_a_sum_of_products(tmp_path: Path, statement: str, expected: str | None) -> None:
+    path = write(tmp_path, f"def step():\n    {statement}\n")
+    assert source.add_term(path, 2, "self.b(h)") == expected
+
+
+class Stepped:
+    def __init__(self) -> None:
+        self.made = self.only_made = 1
+
+    def forward(self) -> int:
+        return self._help()
+
+    def _help(self) -> int:
+        return self.helped
+
+    def reset_state(self) -> None:
+        self.kept = 0
+
+    def predict(self) -> int:
+        return self.head + self.made
+
+
+def test_what_other_methods_use_is_told_from_what_the_step_uses() -> None:
+    assert source.attributes_elsewhere(Stepped, "forward") == {"head", "made"}

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 
-from rnncheck.structure import LEAF, Structure, flatten, reorder
+from rnncheck.structure import LEAF, Structure, flatten, like, reorder
 
 
 class Pair(NamedTuple):
@@ -67,3 +68,15 @@ def test_a_dict_returned_in_another_order_lines_up() -> None:
 
 def test_a_structure_without_leaves_is_a_constant() -> None:
     assert flatten("text", is_leaf) == (Structure("constant", constant="text"), [])
+
+
+def test_constants_that_come_back_go_in_at_the_next_step() -> None:
+    went_in, _ = flatten((1.0, 0), is_leaf)
+    came_back, leaves = flatten([2.0, 1], is_leaf)
+    assert like(went_in, came_back).build(leaves) == (2.0, 1)
+
+
+def test_a_plain_namespace_is_a_structure() -> None:
+    found, leaves = flatten(SimpleNamespace(hx=1.0, cx=2.0), is_leaf)
+    assert found.build(leaves) == SimpleNamespace(hx=1.0, cx=2.0)
+    assert found.names() == ("hx", "cx")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rnncheck.structure import LEAF, sequence
 from rnncheck.trace import (
     Behaviour,
     Computed,
@@ -45,7 +46,7 @@ def trace(slots: int = 1, **changes: Any) -> Trace:
             "forward", None, None, "Cell", None, "x", "state", tuple((name,) for name in names), None, (None,) * slots
         ),
         slots=tuple(Slot(index, name, (UNITS,), "float32") for index, name in enumerate(names)),
-        state_container="({})" if slots == 1 else "(" + ", ".join(["{}"] * slots) + ")",
+        structure=LEAF if slots == 1 else sequence(tuple, slots),
         steps=steps,
         initial=Initial("init_hidden()", True, (True,) * slots),
         declaration=Declaration(False, False),

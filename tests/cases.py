@@ -1,0 +1,63 @@
+"""Cells written in a test, and what their own comments expect of rnncheck.
+
+``# expect: rule`` stands on the line at fault; ``# expect: rule warning 1`` also tells severity and slot. A
+class without such a comment is healthy: notes are allowed, findings are not.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import rnncheck
+from rnncheck.findings import Result
+
+MARK = re.compile(r"# expect: ([\w-]+)(?: (error|warning))?(?: (\d+))?")
+
+
+def classes(module: ModuleType) -> list[Any]:
+    """The cells and factories that a test module defines, in order."""
+    defined = [
+        item
+        for name, item in vars(module).items()
+        if not name.startswith(("_", "test")) and getattr(item, "__module__", None) == module.__name__
+    ]
+    return [item for item in defined if inspect.isclass(item) or inspect.isfunction(item)]
+
+
+def expected(target: Callable[..., Any]) -> list[tuple[str, int, str, int | None]]:
+    lines, first = inspect.getsourcelines(target)
+    found = []
+    for number, line in enumerate(lines, first):
+        for rule, severity, slot in MARK.findall(line):
+            found.append((rule, number, severity or "error", int(slot) if slot else None))
+    return sorted(found)
+
+
+def seen(result: Result) -> list[tuple[str, int | None, str, int | None]]:
+    """The findings that count: no notes, nothing that another finding explains."""
+    return sorted(
+        (finding.rule, finding.location.line, finding.severity, finding.state_index)
+        for finding in result.findings
+        if finding.severity != "note" and finding.explained_by is None
+    )
+
+
+def check(target: Callable[..., Any], **options: Any) -> Result:
+    (result,) = rnncheck.check(target, **options).results
+    assert result.error is None, result.error
+    return result
+
+
+def holds(target: Callable[..., Any], **options: Any) -> None:
+    """What the target's comments expect is what rnncheck says. A slot that is not given is not compared."""
+    wanted = expected(target)
+    found = seen(check(target, **options))
+    trimmed = [
+        (*item[:3], item[3] if index < len(wanted) and wanted[index][3] is not None else None)
+        for index, item in enumerate(found)
+    ]
+    assert trimmed == wanted

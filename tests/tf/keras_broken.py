@@ -1,0 +1,179 @@
+"""Broken Keras cells in the styles that people write; comments mark the line at fault."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+
+class ReturnsOldC(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = [units, units]
+        self.dense = keras.layers.Dense(4 * units)
+
+    def call(self, inputs, states):
+        h_tm1, c_tm1 = states
+        i, f, g, o = ops.split(self.dense(ops.concatenate([inputs, h_tm1], -1)), 4, axis=-1)
+        c = ops.sigmoid(f) * c_tm1 + ops.sigmoid(i) * ops.tanh(g)
+        h = ops.sigmoid(o) * ops.tanh(c)
+        return h, [h, c_tm1]  # expect: returned-old-state error 1
+
+
+class ReturnsStates(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.w = keras.layers.Dense(units, activation="tanh")
+
+    def call(self, inputs, states, training=False):
+        h = self.w(tf.concat([inputs, states[0]], 1))
+        return h, states  # expect: returned-old-state error 0
+
+
+class Identity(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.w = keras.layers.Dense(units, activation="tanh")
+
+    def call(self, inputs, states):
+        prev = states[0]
+        new = self.w(tf.concat([inputs, prev], 1))
+        return new, [tf.identity(prev)]  # expect: returned-old-state error 0
+
+
+class Wrapper(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.cell = keras.layers.LSTMCell(units)
+        self.state_size = self.cell.state_size
+
+    def call(self, inputs, states):
+        output, new_states = self.cell(inputs, states)
+        return output, states  # expect: returned-old-state
+
+
+class InDict(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = {"h": units, "m": units}
+        self.w = keras.layers.Dense(units, activation="tanh")
+        self.v = keras.layers.Dense(units)
+
+    def call(self, inputs, states):
+        h = self.w(ops.concatenate([inputs, states["h"], states["m"]], -1))
+        m = 0.9 * states["m"] + self.v(h)
+        return h, {"h": h, "m": states["m"]}  # expect: returned-old-state error 1
+
+
+class InFunction(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.w = keras.layers.Dense(units, activation="tanh")
+
+    @tf.function
+    def call(self, inputs, states):
+        prev = states[0]
+        new = self.w(tf.concat([inputs, prev], 1))
+        return new, [prev]  # expect: returned-old-state error 0
+
+
+class NeverReads(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+
+    def build(self, input_shape):
+        self.w = self.add_weight(shape=(input_shape[-1], self.units))
+        self.u = self.add_weight(shape=(self.units, self.units))
+
+    def call(self, inputs, states):
+        prev = states[0]
+        z = tf.matmul(inputs, self.w)  # expect: ignored-recurrence error 0
+        h = tf.tanh(z)
+        return h, [h]
+
+
+class NeverCallsALayer(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = [units, units]
+        self.a, self.b = keras.layers.Dense(units), keras.layers.Dense(units)
+        self.ra, self.rb = keras.layers.Dense(units), keras.layers.Dense(units)
+
+    def call(self, inputs, states):
+        h1, h2 = states
+        n1 = tf.tanh(self.a(inputs) + self.ra(h1))  # expect: ignored-recurrence warning 1
+        n2 = tf.tanh(self.b(n1))
+        return n2, [n1, n2]
+
+
+class NoiseHidesIt(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.noise = keras.random.SeedGenerator(3)
+        self.w = keras.layers.Dense(units)
+
+    def call(self, inputs, states):
+        noise = keras.random.normal(ops.shape(states[0]), seed=self.noise)
+        h = ops.tanh(self.w(inputs) + 0.1 * noise)  # expect: ignored-recurrence error 0
+        return h, [h]
+
+
+_GLOBAL_RNG = np.random.default_rng(0)
+
+
+class GlobalNoiseHidesIt(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.w = keras.layers.Dense(units)
+
+    def call(self, inputs, states):
+        noise = _GLOBAL_RNG.standard_normal(states[0].shape).astype("float32")
+        h = ops.tanh(self.w(inputs) + 0.1 * noise)  # expect: ignored-recurrence error 0
+        return h, [h]
+
+
+class AbsorbingZero(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.w = keras.layers.Dense(units)
+
+    def call(self, inputs, states):
+        h = states[0] * ops.exp(ops.tanh(self.w(inputs)))  # expect: unchanged-initial-state error 0
+        return h, [h]
+
+
+class UnequalSizes(keras.layers.Layer):  # expect: missing-state-size error
+    def __init__(self, units, memory_dim=4, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.memory_dim = units, memory_dim
+
+    def build(self, input_shape):
+        self.w = self.add_weight(shape=(input_shape[-1] + self.units + self.memory_dim, self.units))
+        self.v = self.add_weight(shape=(self.units, self.memory_dim))
+
+    def call(self, inputs, states):
+        h, memory = states
+        h = tf.tanh(tf.matmul(tf.concat([inputs, h, memory], -1), self.w))
+        return h, [h, 0.9 * memory + tf.matmul(h, self.v)]
+
+
+class OnlyAfterBuild(keras.layers.Layer):  # expect: missing-state-size error
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, input_shape):
+        self.state_size = self.units
+        self.w = self.add_weight(shape=(input_shape[-1] + self.units, self.units))
+
+    def call(self, inputs, states):
+        h = tf.tanh(tf.matmul(tf.concat([inputs, states[0]], -1), self.w))
+        return h, [h]

@@ -1,0 +1,204 @@
+"""Broken PyTorch cells in the styles that people write; comments mark the line at fault."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class ReturnsOldH(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        h_next, c_next = self.cell(x, (h, c))
+        return h_next, (h, c_next)  # expect: returned-old-state error 0
+
+
+class ReturnsOldWhole(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        h_next, c_next = self.cell(x, state)
+        return h_next, state  # expect: returned-old-state
+
+
+class ReturnsOldInline(nn.Module):
+    def __init__(self, n_in, n_hidden):
+        super().__init__()
+        self.w = nn.Linear(n_in + n_hidden, n_hidden)
+
+    def forward(self, inp, hidden):
+        return torch.tanh(self.w(torch.cat((inp, hidden), 1))), hidden  # expect: returned-old-state error 0
+
+
+class ReturnsAClone(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        new = torch.tanh(self.w(torch.cat((x, h), 1)))
+        return new, h.clone()  # expect: returned-old-state error 0
+
+
+class AliasedEarly(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        h_new = h
+        candidate = torch.tanh(self.w(torch.cat((x, h), 1)))
+        return candidate, h_new  # expect: returned-old-state error 0
+
+
+class SeveralLines(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, h):
+        h_new = self.cell(x, h)
+        return (  # expect: returned-old-state error 0
+            h_new,
+            h,
+        )
+
+
+class InAHelper(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def step(self, x, h):
+        h_new = self.cell(x, h)
+        return h_new, h  # expect: returned-old-state error 0
+
+    def forward(self, x, h):
+        return self.step(x, h)
+
+
+class OldInADict(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        h, c = self.cell(x, (state["h"], state["c"]))
+        return h, {"h": h, "c": state["c"]}  # expect: returned-old-state error 1
+
+
+class BlendsOldWithOld(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.z = nn.Linear(input_size, hidden_size)
+        self.n = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def init_hidden(self, batch_size):
+        return torch.ones(batch_size, self.hidden_size)
+
+    def forward(self, x, h):
+        z = torch.sigmoid(self.z(x))
+        n = torch.tanh(self.n(torch.cat((x, h), 1)))
+        h_new = z * h + (1 - z) * h
+        return h_new  # expect: returned-old-state error 0
+
+
+class CarriesASlotAlong(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size + hidden_size, hidden_size)
+
+    def forward(self, x, state):
+        h, memory = state
+        h = self.cell(torch.cat([x, memory], 1), h)
+        return h, (h, memory)  # expect: returned-old-state warning 1
+
+
+class NeverReads(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.i2h = nn.Linear(input_size, hidden_size)
+        self.h2h = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        z = self.i2h(x)  # expect: ignored-recurrence error 0
+        return torch.tanh(z)
+
+
+class MultipliesByZero(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.i2h = nn.Linear(input_size, hidden_size)
+        self.h2h = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        z = self.i2h(x) + 0.0 * self.h2h(h)  # expect: ignored-recurrence error 0
+        return torch.tanh(z)
+
+
+class StartsFromZerosEachStep(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        h, c = self.cell(x)  # expect: ignored-recurrence
+        return h, (h, c)
+
+
+class ForgetsOneSlot(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.x = nn.Linear(input_size, 4 * hidden_size)
+        self.h = nn.Linear(hidden_size, 4 * hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        gates = self.x(x)  # expect: ignored-recurrence warning 0
+        i, f, g, o = gates.chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, (h, c)
+
+
+class ForgetsTheCellState(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = self.w(torch.cat([x, h], 1)).chunk(4, 1)
+        c = torch.sigmoid(i) * torch.tanh(g)  # expect: ignored-recurrence warning 1
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, (h, c)
+
+
+class AbsorbingZero(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.w = nn.Linear(input_size, hidden_size)
+
+    def init_hidden(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size)
+
+    def forward(self, x, h):
+        h = h * torch.exp(F.softsign(self.w(x)))  # expect: unchanged-initial-state error 0
+        return h
+
+
+class AbsorbingZeroAssumed(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x, h):
+        h = h * torch.sigmoid(self.w(x))  # expect: unchanged-initial-state warning 0
+        return h

@@ -1,0 +1,357 @@
+"""Healthy PyTorch cells that look broken: each trap that a checker of states falls into."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class ZeroInitialisedRecurrence(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.x = nn.Linear(input_size, hidden_size)
+        self.h = nn.Linear(hidden_size, hidden_size, bias=False)
+        nn.init.zeros_(self.h.weight)
+
+    def forward(self, x, h):
+        return torch.tanh(self.x(x) + self.h(h))
+
+
+class FrozenZeroRecurrence(ZeroInitialisedRecurrence):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.h.weight.requires_grad_(False)
+
+
+class ReZero(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+        self.alpha = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x, h):
+        return h + self.alpha * self.cell(x, h)
+
+
+class ClosedGate(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.candidate = nn.Linear(input_size + hidden_size, hidden_size)
+        self.gate = nn.Linear(input_size, hidden_size)
+        nn.init.constant_(self.gate.bias, -1e5)
+
+    def forward(self, x, h):
+        z = torch.sigmoid(self.gate(x))
+        return (1 - z) * h + z * torch.tanh(self.candidate(torch.cat([x, h], 1)))
+
+
+class MostlyDeadReLU(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.x = nn.Linear(input_size, hidden_size)
+        self.h = nn.Linear(hidden_size, hidden_size)
+        nn.init.constant_(self.h.bias, -2.0)
+
+    def forward(self, x, h):
+        return F.relu(self.x(x) + self.h(h))
+
+
+class TinySteps(nn.Module):
+    def __init__(self, input_size, hidden_size, dt=1e-6):
+        super().__init__()
+        self.w = nn.Linear(input_size + hidden_size, hidden_size)
+        self.dt = dt
+
+    def forward(self, x, h):
+        return h + self.dt * (torch.tanh(self.w(torch.cat([x, h], 1))) - h)
+
+
+class LeakyIntegrator(nn.Module):
+    def __init__(self, beta=0.9):
+        super().__init__()
+        self.beta = beta
+
+    def forward(self, x, mem):
+        return self.beta * mem + x
+
+
+class Spiking(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.fc = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x, state):
+        v, adaptation = state
+        v = 0.9 * v + self.fc(x)
+        spike = (v > 1.0 + adaptation).float()
+        return spike, (v - spike, 0.95 * adaptation + 0.5 * spike)
+
+
+class ShiftRegister(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Linear(input_size, hidden_size)
+        self.out = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, state):
+        a, b, c = state
+        return self.out(c), (torch.tanh(self.w(x)), a, b)
+
+
+class LongShiftRegister(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.w = nn.Linear(input_size, hidden_size)
+
+    def init_hidden(self, batch_size):
+        return [torch.zeros(batch_size, self.hidden_size) for _ in range(10)]
+
+    def forward(self, x, state):
+        new = self.w(x) + state[-1]
+        return new, [new, *state[:-1]]
+
+
+class DropoutMask(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def initial_state(self, batch_size):
+        mask = torch.bernoulli(torch.full((batch_size, self.hidden_size), 0.5)) / 0.5
+        return torch.zeros(batch_size, self.hidden_size), mask
+
+    def forward(self, x, state):
+        h, mask = state
+        h = self.cell(x, h * mask)
+        return h, (h, mask)
+
+
+class KeptForTheCaller(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.inner = nn.GRUCell(input_size, hidden_size)
+        self.mean = nn.Linear(hidden_size, hidden_size)
+        self.posterior = nn.Linear(hidden_size + input_size, hidden_size)
+
+    def initial_state(self, batch_size):
+        return {"deter": torch.zeros(batch_size, self.hidden_size), "mean": torch.zeros(batch_size, self.hidden_size)}
+
+    def observe(self, deter, embedding):
+        return self.posterior(torch.cat([deter, embedding], -1))
+
+    def forward(self, x, state):
+        deter = self.inner(x, state["deter"])
+        return deter, {"deter": deter, "mean": self.mean(deter)}
+
+
+class StepCounter(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.cell = nn.GRUCell(input_size, hidden_size)
+        self.start = nn.Linear(input_size, hidden_size)
+
+    def init_state(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size), 0
+
+    def forward(self, x, state):
+        h, t = state
+        h = torch.tanh(self.start(x)) if t == 0 else self.cell(x, h)
+        return h, (h, t + 1)
+
+
+class SlowSlot(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.cell = nn.GRUCell(input_size + hidden_size, hidden_size)
+
+    def init_state(self, batch_size):
+        zeros = torch.zeros(batch_size, self.hidden_size)
+        return zeros, zeros, torch.zeros(batch_size, 1)
+
+    def forward(self, x, state):
+        h, slow, t = state
+        h = self.cell(torch.cat([x, slow], 1), h)
+        slow = torch.where(t % 10 == 9, h, slow)
+        return h, (h, slow, t + 1)
+
+
+class ForgetsOnSomeInputs(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, h):
+        if x.mean() > 0:
+            h = torch.zeros_like(h)
+        return self.cell(x, h * (x[:, :1] <= 0.5).float())
+
+
+class ForgetsByChance(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, h):
+        if torch.rand(()) < 0.3:
+            h = torch.zeros_like(h)
+        return self.cell(x, F.dropout(h, 0.8, training=True))
+
+
+class Zoneout(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        h_new, c_new = self.cell(x, (h, c))
+        keep = torch.bernoulli(torch.full_like(h, 0.3))
+        return h_new, (keep * h + (1 - keep) * h_new, keep * c + (1 - keep) * c_new)
+
+
+class Sampled(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Linear(input_size + hidden_size, 2 * hidden_size)
+
+    def forward(self, x, z):
+        mean, scale = self.w(torch.cat([x, z], -1)).chunk(2, -1)
+        return mean + F.softplus(scale) * torch.randn_like(mean)
+
+
+class LearnedStart(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.h0 = nn.Parameter(torch.randn(1, hidden_size))
+        self.gate = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x, h=None):
+        if h is None:
+            h = self.h0.expand(x.size(0), -1)
+        return h * torch.exp(0.1 * torch.tanh(self.gate(x)))
+
+
+class PositiveState(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.z = nn.Linear(input_size, hidden_size)
+        self.n = nn.Linear(input_size, hidden_size)
+
+    def init_hidden(self, batch_size):
+        return torch.full((batch_size, self.hidden_size), 0.5)
+
+    def forward(self, x, h):
+        z = torch.sigmoid(self.z(x))
+        return torch.exp(torch.log(h) * (1 - z) + z * torch.log_softmax(self.n(x), -1).clamp(-3))
+
+
+class SameTensorTwice(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def init_hidden(self, batch_size):
+        zeros = torch.zeros(batch_size, self.hidden_size)
+        return zeros, zeros
+
+    def forward(self, x, state):
+        return self.cell(x, state)
+
+
+class OutputIsTheState(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, h):
+        h = self.cell(x, h)
+        return h, h
+
+
+class State(NamedTuple):
+    h: torch.Tensor
+    c: torch.Tensor
+
+
+class NamedState(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, state: State | None = None):
+        h, c = self.cell(x, tuple(state) if state is not None else None)
+        return h, State(h, c)
+
+
+class UnannotatedNamedState(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        h, c = self.cell(x, (state.h, state.c))
+        return h, State(h, c)
+
+
+class DictState(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        h, c = self.cell(x, (state["h"], state["c"]))
+        return h, {"c": c, "h": h}
+
+
+class SlotsOfTwoWidths(nn.Module):
+    def __init__(self, input_size, hidden_size, memory_size=4):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size + memory_size, hidden_size)
+        self.write = nn.Linear(hidden_size, memory_size)
+
+    def forward(self, x, state):
+        h, memory = state
+        h = self.cell(torch.cat([x, memory], 1), h)
+        return h, (h, 0.9 * memory + self.write(h))
+
+
+class KeepsItsLastState(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+        self.calls = 0
+        self.last = None
+
+    def forward(self, x, h):
+        self.calls += 1
+        self.last = self.cell(x, h) * (1 + 1e-3 * self.calls)
+        return self.last
+
+
+class ScriptedStep(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        return torch.tanh(self.w(torch.cat([x, h], -1)))
+
+
+def scripted():
+    return torch.jit.script(ScriptedStep(5, 8))
+
+
+def half_precision():
+    return nn.GRUCell(5, 8).bfloat16()
+
+
+def square():
+    return nn.LSTMCell(8, 8)
