@@ -14,7 +14,8 @@ from rnncheck import build, computed, probes, source, usertrace
 from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged, numpy_dtype
 from rnncheck.build import Built
 from rnncheck.computed import dropped
-from rnncheck.convention import Bound, discover, signature_of
+from rnncheck.convention import Bound, Callee, signature_of
+from rnncheck.discovery import discover
 from rnncheck.errors import CallError, RnncheckError
 from rnncheck.probes import Lab, Probe
 from rnncheck.settings import Settings
@@ -78,9 +79,9 @@ def _bind(backend: Backend, cell: Any, settings: Settings, built: Built) -> tupl
 
 def _discover(backend: Backend, cell: Any, settings: Settings, shape: tuple[int, ...], built: Built) -> Bound:
     method = settings.method or backend.method
-    signature_of(cell, method)
+    callee = Callee(backend, cell, method, signature_of(cell, method))
     try:
-        cell = backend.prepare(cell, (settings.batch, *shape))
+        backend.prepare(cell, (settings.batch, *shape))
     except Exception as error:
         where = usertrace.place(error)
         raise CallError(
@@ -92,7 +93,7 @@ def _discover(backend: Backend, cell: Any, settings: Settings, shape: tuple[int,
     arrays = [rng.standard_normal((settings.batch, *shape)).astype(numpy_dtype(dtype)) for _ in range(2)]
     inputs = [backend.tensor(array, dtype) for array in arrays]
     with backend.without_gradient():
-        return discover(backend, cell, method, inputs, _hidden_widths(built, backend, cell, shape))
+        return discover(callee, inputs, _hidden_widths(built, backend, cell, shape))
 
 
 def _observed(
@@ -278,8 +279,8 @@ def _slot_steps(step: Any, index: int, chosen: Sequence[Sequence[Computed]]) -> 
 
 
 def _method(bound: Bound) -> Method:
-    cls, name = type(bound.cell), bound.convention.method
-    code = bound.code
+    cls, name = type(bound.cell), bound.callee.method
+    code = bound.callee.code
     path = code.co_filename if code is not None and not code.co_filename.startswith("<") else None
     line = code.co_firstlineno if code is not None and path is not None else None
     function = source.function_at(path, line)
@@ -352,7 +353,7 @@ def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | No
         slots: list[list[Tensor]] = [[] for _ in leaves]
         outputs: list[Tensor] = []
         for index in range(len(probe.inputs)):
-            output, found, leaves = bound.split(bound.call(sources[-1][index], found.build(leaves)))
+            output, found, leaves = bound.split(bound.callee.call(sources[-1][index], found.build(leaves)))
             for slot, leaf in zip(slots, leaves):
                 slot.append(leaf)
             outputs.extend(flatten(output, backend.is_tensor)[1])
@@ -386,7 +387,7 @@ def _weights(bound: Bound, gradients: Gradients | None) -> tuple[Weight, ...]:
     """The trainable weights and the layers that were never called, with what was seen of their use."""
     if gradients is None:
         return ()
-    elsewhere = source.attributes_elsewhere(type(bound.cell), bound.convention.method)
+    elsewhere = source.attributes_elsewhere(type(bound.cell), bound.callee.method)
 
     def seen(name: str, shape: tuple[int, ...], used: Array | None) -> Weight:
         idle = used is None or any(

@@ -77,7 +77,7 @@ def unroll(bound: Bound, seed: int, inputs: Array, start: State, *, record: bool
     bound.begin(seed)
     found, leaves = start.structure, bound.state(start.arrays)
     previous = [np.array(array, copy=True) for array in start.arrays]
-    code = bound.code if record else None
+    code = bound.callee.code if record else None
     steps = []
     for index in range(len(inputs)):
         returned, kept = _one(bound, bound.inputs(inputs[index]), found.build(leaves), index, code)
@@ -99,12 +99,12 @@ def unroll(bound: Bound, seed: int, inputs: Array, start: State, *, record: bool
 def _one(bound: Bound, x: Any, state: Any, index: int, code: Any) -> tuple[Any, Recording]:
     try:
         with bound.backend.without_gradient(), recording(code, bound.backend.is_tensor) as kept:
-            returned = bound.call(x, state)
+            returned = bound.callee.call(x, state)
         return returned, kept
     except Exception as error:
         where = usertrace.place(error)
         raise CallError(
-            f"{bound.name} raised {usertrace.summary(error)} at step {index}{f' ({where})' if where else ''}.",
+            f"{bound.callee.name} raised {usertrace.summary(error)} at step {index}{f' ({where})' if where else ''}.",
             details=usertrace.format_user(error),
         ) from error
 
@@ -115,7 +115,7 @@ def _split(bound: Bound, returned: Any, index: int) -> tuple[Any, Structure, lis
     except CallError as error:
         if returned is None:
             raise CallError(
-                f"{bound.name} returned None at step {index}.", hint="Return the new state on every path."
+                f"{bound.callee.name} returned None at step {index}.", hint="Return the new state on every path."
             ) from error
         raise CallError(f"At step {index}: {error.message}", hint=error.hint) from error
 
@@ -125,7 +125,7 @@ def _check_shapes(bound: Bound, previous: Sequence[Array], arrays: Sequence[Arra
         if before.shape != after.shape:
             raise CallError(
                 f"At step {index}: state {slot} went in as {_by(before)} and came back as {_by(after)} "
-                f"({bound.convention.method}() returned {outline(returned, bound.backend)})."
+                f"({bound.callee.method}() returned {outline(returned, bound.backend)})."
             )
 
 

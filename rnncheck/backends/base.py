@@ -89,8 +89,8 @@ class Backend(Protocol):
     def eagerly(self) -> AbstractContextManager[None]:
         """Within the block compiled functions run line by line, so that their locals can be read."""
 
-    def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> Any:
-        """The cell in evaluation mode, built for inputs ``(batch, *input shape)`` as the framework's own
+    def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> None:
+        """Put the cell into evaluation mode, built for inputs ``(batch, *input shape)`` as the framework's own
         driver builds it; raises what the cell raises."""
 
     def unwrap(self, cell: Any) -> Any:

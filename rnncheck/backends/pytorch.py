@@ -65,10 +65,9 @@ class TorchBackend:
         stance: contextlib.AbstractContextManager[None] = torch.compiler.set_stance("force_eager")
         return stance
 
-    def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> Any:
+    def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> None:
         with contextlib.suppress(Exception):
             cell.eval()
-        return cell
 
     def unwrap(self, cell: Any) -> Any:
         return getattr(cell, "_orig_mod", cell)

@@ -82,13 +82,12 @@ class TensorFlowBackend:
         finally:
             tf.config.run_functions_eagerly(before)
 
-    def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> Any:
+    def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> None:
         """As ``keras.layers.RNN`` does: built by the shape of one step's input, before the first call."""
         waiting = isinstance(cell, keras.layers.Layer) and not cell.built
         if waiting and not getattr(type(cell).build, "_is_default", False):
             cell.build(input_shape)
             cell.built = True
-        return cell
 
     def unwrap(self, cell: Any) -> Any:
         return cell
