@@ -4,7 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint unit torch tf bench lock clean
+PYTHONS ?= python3.10 python3.12 python3.13
+
+.PHONY: demo test lint unit torch tf pythons bench lock clean
 
 demo: $(READY)
 	@$(BIN)/python sample_cells/demo.py
@@ -26,6 +28,16 @@ torch: $(READY)
 tf: $(READY)
 	$(BIN)/pytest tests/tf
 
+# What does not need PyTorch, under other versions of Python: make pythons PYTHONS="python3.10 python3.13"
+pythons:
+	@set -e; for python in $(PYTHONS); do \
+		echo "== $$python"; env=.venv-$$(basename $$python); $$python -m venv $$env; \
+		grep -v '^torch=' requirements/dev.lock > $$env/lock.txt; \
+		$$env/bin/pip install --quiet --disable-pip-version-check -r $$env/lock.txt; \
+		PYTHONPATH=. $$env/bin/python -m pytest tests/unit; \
+		PYTHONPATH=. $$env/bin/python -m pytest tests/tf; \
+	done
+
 bench: $(READY)
 	$(BIN)/python benchmarks/startup.py
 
@@ -42,4 +54,4 @@ lock: $(READY)
 		| grep -vE '^(cuda-|nvidia-|triton)' > requirements/dev.lock
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-* dist build .mypy_cache .ruff_cache .pytest_cache

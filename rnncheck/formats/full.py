@@ -14,7 +14,7 @@ from rnncheck.formats.text import one_line, printable, summary
 
 MARK = {"error": ("✗", "bold red"), "warning": ("!", "bold yellow"), "note": ("·", "cyan")}
 BARS = "▁▂▃▄▅▆▇█"
-SHOWN_STEPS = 7
+SHOWN_ROWS = 8
 
 
 def render(report: Report, *, color: bool = False, width: int = 80) -> str:
@@ -159,14 +159,9 @@ def _timeline(result: Result, finding: Finding) -> Iterator[Text]:
     names = list(dict.fromkeys(entry.state for entry in entries))
     values = [value for entry in entries for value in (entry.previous, entry.new, entry.returned) if value is not None]
     top = max(values, default=0.0)
-    label = max((len(one_line(name)) for name in names), default=0) + 2 if len(names) > 1 else 0
-    yield Text(
-        f"  {'t':<4}{'state':<{label}}{'previous':<14}{'new':<14}returned"
-        if label
-        else f"  {'t':<4}{'previous':<14}{'new':<14}returned",
-        "dim",
-    )
-    shown = [entry for entry in entries if entry.step < SHOWN_STEPS]
+    label = max(len("state"), *(len(one_line(name)) for name in names)) + 2 if len(names) > 1 else 0
+    yield Text(f"  {'t':<4}{'state' if label else '':<{label}}{'previous':<14}{'new':<14}returned", "dim")
+    shown = [entry for entry in entries if entry.step < max(2, SHOWN_ROWS // len(names))]
     for entry in shown:
         yield _row(entry, top, label)
     if len(shown) < len(entries):

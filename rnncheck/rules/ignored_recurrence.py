@@ -174,10 +174,13 @@ def _one(trace: Trace, slot: Slot) -> Finding:
     reason = _unused(idle) or (f"; part of {listing(weight.name for weight in partly)} goes unused" if partly else "")
     produced = method.produced[slot.index] if method.produced else None
     name = _old(trace, slot)
+    message = f"{name} influences neither the next state nor the output of {method.name}(){reason}."
+    if severity == "note":
+        message = f"{name} is never read: {method.name}() only keeps it for the caller."
     return Finding(
         rule=RULE.id,
         severity=severity,
-        message=f"{name} influences neither the next state nor the output of {method.name}(){reason}.",
+        message=message,
         location=at(trace, method.entered if idle and method.entered is not None else produced),
         state=slot.name,
         state_index=slot.index,
