@@ -172,10 +172,16 @@ def _import(name: str) -> ModuleType:
 EXTRAS = {"torch": "torch", "tensorflow": "tf", "keras": "tf"}
 
 
+def _framework_missing(name: str, why: str = "") -> TargetError:
+    return TargetError(
+        f"{name} is not installed{why}.", hint=f'Install it with: pip install "rnncheck[{EXTRAS[name]}]"'
+    )
+
+
 def _module_missing(name: str, missing: str) -> TargetError:
     root = missing.split(".")[0]
     if missing == root and root in EXTRAS:
-        return TargetError(f"{root} is not installed.", hint=f'Install it with: pip install "rnncheck[{EXTRAS[root]}]"')
+        return _framework_missing(root)
     if missing == root:
         here = [path.stem for path in Path.cwd().glob("*.py")] + [
             path.parent.name for path in Path.cwd().glob("*/__init__.py")
@@ -196,9 +202,11 @@ def _module_missing(name: str, missing: str) -> TargetError:
     return TargetError(f"The package '{missing.rpartition('.')[0]}' has no module '{missing.rpartition('.')[2]}'.")
 
 
-def _raised(error: BaseException, doing: str, line: int | None = None) -> TargetError:
+def _raised(error: BaseException, doing: str) -> TargetError:
     where = usertrace.place(error)
     at = f" ({where})" if where else ""
+    if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+        return _framework_missing(error.name, f", and {where} imports it" if where else "")
     if isinstance(error, SystemExit):
         hint = "Run only its definitions with --defs-only."
         return TargetError(f"{doing} ended with SystemExit({error.code!r}){at}.", hint=hint)
@@ -291,6 +299,8 @@ def _named(spec: Spec, found: _Module, where: str) -> Loaded:
 def _attribute_missing(where: str, part: str, holder: Any, found: _Module) -> TargetError:
     if found.failure is not None and holder is found.module:
         error = found.failure
+        if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+            return _raised(error, where)
         return TargetError(
             f"{where} defines no '{part}': {usertrace.summary(error)} ({usertrace.place(error)}) came before it.",
             hint=api_hint(error),

@@ -42,7 +42,9 @@ def test_it_runs_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
 
     assert run("rnncheck", "--version").stdout.startswith("rnncheck ")
     assert run("python", "-m", "rnncheck", "--list-rules").returncode == 0
-    missing = run("rnncheck", "torch.nn:LSTMCell")
-    assert missing.returncode == 2
-    assert 'pip install "rnncheck[torch]"' in missing.stdout
-    assert missing.stderr == ""
+    (tmp_path / "cells.py").write_text("import tensorflow as tf\nclass Cell(tf.keras.layers.Layer): ...\n")
+    for target, extra in (("torch.nn:LSTMCell", "torch"), ("cells.py", "tf"), ("cells.py:Cell", "tf")):
+        missing = run("rnncheck", target)
+        assert missing.returncode == 2
+        assert f'pip install "rnncheck[{extra}]"' in missing.stdout
+        assert missing.stderr == ""
