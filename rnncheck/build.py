@@ -48,7 +48,8 @@ SIZE_WORD = re.compile(
 
 @dataclass(frozen=True)
 class Built:
-    """A constructed cell. ``kwargs`` are the arguments it was given, ``own`` whether it is ours to change."""
+    """A constructed cell. ``kwargs`` are the arguments it was given, ``own`` whether it is ours to
+    change: an instance is the user's, and so may be what a factory returns."""
 
     cell: Any
     kwargs: Mapping[str, Any] = field(default_factory=dict)
@@ -120,7 +121,7 @@ def _constructions(
                 hint="A factory returns an instance of the cell.",
             )
         any_built = True
-        yield Built(cell, kwargs, own=True)
+        yield Built(cell, kwargs, own=inspect.isclass(make))
     if not any_built:
         assert first is not None
         raise _refused(name, tried[0], first)
