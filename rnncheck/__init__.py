@@ -24,3 +24,7 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     return getattr(importlib.import_module(_HOMES.get(name, "rnncheck.findings")), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

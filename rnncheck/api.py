@@ -6,7 +6,7 @@ from typing import Any
 
 from rnncheck.checking import check_loaded, check_targets
 from rnncheck.findings import Report
-from rnncheck.settings import Settings
+from rnncheck.settings import from_options
 from rnncheck.target import Loaded
 
 
@@ -20,8 +20,8 @@ def check(target: Any, **options: Any) -> Report:
     Raises UsageError for an option that is not accepted. What keeps the target from a verdict is in the
     report (``result.error``), not raised.
     """
-    settings = Settings(**options)
+    settings = from_options(options)
     if isinstance(target, str):
         return check_targets([target], settings)
     name = getattr(target, "__qualname__", None) or type(target).__qualname__
-    return Report((check_loaded(Loaded(name, target, name), settings),))
+    return Report((check_loaded(Loaded(name, target, name), settings),), settings.fail_on)

@@ -59,8 +59,11 @@ def _input_shapes(built: Built, backend: Backend, cell: Any) -> list[tuple[int, 
     shape = _built_shape(cell)
     if shape is not None:
         return [shape]
-    widths = [build.INPUT, *_weight_sizes(backend, cell)]
-    return [(width,) for width in dict.fromkeys(widths[:6])]
+    sizes = _weight_sizes(backend, cell)
+    # A weight may take the input and the state side by side.
+    beside = [size - hidden for size in sizes for hidden in _parts_of(sizes) if size - hidden > 0]
+    widths = dict.fromkeys([build.INPUT, *sizes, *beside])
+    return [(width,) for width in list(widths)[:12]]
 
 
 def _built_shape(cell: Any) -> tuple[int, ...] | None:
@@ -80,8 +83,14 @@ def _hidden_widths(built: Built, backend: Backend, cell: Any, shape: tuple[int, 
         _attribute(cell, "hidden", build.HIDDEN_NAMES),
         _attribute(cell, "both", build.BOTH_NAMES),
     ]
-    every = [*found, build.HIDDEN, *_weight_sizes(backend, cell), shape[-1]]
-    return list(dict.fromkeys(width for width in every if width is not None))[:8]
+    sizes = _weight_sizes(backend, cell)
+    every = [*found, build.HIDDEN, *sizes, shape[-1], *_parts_of(sizes)]
+    return list(dict.fromkeys(width for width in every if width is not None))[:12]
+
+
+def _parts_of(sizes: Sequence[int]) -> list[int]:
+    """Widths of which a weight may hold two, three or four side by side, as gates do."""
+    return [size // gates for size in sizes for gates in (4, 3, 2) if size % gates == 0]
 
 
 def _attribute(cell: Any, role: str, names: Sequence[str]) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -66,14 +67,15 @@ class Built:
 Owns = Callable[[Any], bool]
 
 
-def candidates(obj: Any, kwargs: Mapping[str, Any], owns: Owns) -> Iterator[Built]:
+def candidates(obj: Any, kwargs: Mapping[str, Any], owns: Owns, input_size: int | None = None) -> Iterator[Built]:
     """Ways to construct the cell, likeliest first; the caller takes the first that can be called.
 
-    An instance is handed on as it is; ``owns`` tells whether something is of the framework's. Raises BuildError
-    when no argument list could be inferred or every one was refused by the constructor.
+    An instance is handed on as it is; ``owns`` tells whether something is of the framework's, ``input_size`` how
+    wide the input is known to be. Raises BuildError when no argument list could be inferred or every one was
+    refused by the constructor.
     """
     if inspect.isclass(obj):
-        yield from _constructions(obj, obj.__name__, _parameters(obj), kwargs, owns)
+        yield from _constructions(obj, obj.__name__, _parameters(obj), kwargs, owns, input_size)
     elif _is_instance(obj, owns):
         if kwargs:
             raise BuildError(
@@ -85,7 +87,7 @@ def candidates(obj: Any, kwargs: Mapping[str, Any], owns: Owns) -> Iterator[Buil
             parameters = list(inspect.signature(obj).parameters.values())
         except (TypeError, ValueError):
             parameters = []
-        yield from _constructions(obj, getattr(obj, "__name__", "the factory"), parameters, kwargs, owns)
+        yield from _constructions(obj, getattr(obj, "__name__", "the factory"), parameters, kwargs, owns, input_size)
     else:
         raise BuildError(
             f"The target is a {type(obj).__name__}, not a cell.",
@@ -98,13 +100,18 @@ def _is_instance(obj: Any, owns: Owns) -> bool:
 
 
 def _constructions(
-    make: Any, name: str, parameters: list[inspect.Parameter], given: Mapping[str, Any], owns: Owns
+    make: Any,
+    name: str,
+    parameters: list[inspect.Parameter],
+    given: Mapping[str, Any],
+    owns: Owns,
+    input_size: int | None,
 ) -> Iterator[Built]:
     _check_given(name, parameters, given)
     first: BaseException | None = None
     any_built = False
     tried: list[dict[str, Any]] = []
-    for kwargs in _argument_lists(name, parameters, given):
+    for kwargs in _argument_lists(name, parameters, given, input_size):
         if kwargs in tried:
             continue
         tried.append(kwargs)
@@ -124,29 +131,29 @@ def _constructions(
         yield Built(cell, kwargs, own=inspect.isclass(make))
     if not any_built:
         assert first is not None
-        raise _refused(name, tried[0], first)
+        raise _refused(name, tried[0], given, first)
 
 
 def _argument_lists(
-    name: str, parameters: list[inspect.Parameter], given: Mapping[str, Any]
+    name: str, parameters: list[inspect.Parameter], given: Mapping[str, Any], input_size: int | None
 ) -> Iterator[dict[str, Any]]:
-    for sizes in ((INPUT, HIDDEN), (HIDDEN, HIDDEN), (16, 16), (INPUT, 16), (32, 32)):
+    inputs = input_size or INPUT
+    for sizes in ((inputs, HIDDEN), (HIDDEN, HIDDEN), (16, 16), (inputs, 16), (32, 32), (inputs, inputs)):
         yield {**_inferred(name, parameters, given, *sizes), **given}
     # An activation may be wanted as a function.
     functions = [vars(sys.modules[module])["tanh"] for module in ("torch", "tensorflow") if module in sys.modules]
-    kwargs = _inferred(name, parameters, given, INPUT, HIDDEN)
+    kwargs = _inferred(name, parameters, given, inputs, HIDDEN)
     for function in functions[:1]:
         yield {**{key: function if value == "tanh" else value for key, value in kwargs.items()}, **given}
 
 
-def _refused(name: str, kwargs: Mapping[str, Any], error: BaseException) -> BuildError:
+def _refused(name: str, kwargs: Mapping[str, Any], given: Mapping[str, Any], error: BaseException) -> BuildError:
     where = usertrace.place(error)
     shown = ", ".join(f"{key}={value!r}" for key, value in kwargs.items())
+    inferred = [f"--kwargs {shlex.quote(f'{key}={value!r}')}" for key, value in kwargs.items() if key not in given]
     return BuildError(
         f"{name}({shown}) raised {usertrace.summary(error)}{f' ({where})' if where else ''}.",
-        hint="Give its arguments: " + " ".join(f"--kwargs {key}={value!r}" for key, value in kwargs.items())
-        if kwargs
-        else None,
+        hint=f"Give other arguments than the inferred {' '.join(inferred)}" if inferred else None,
         details=usertrace.format_user(error),
     )
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import math
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rnncheck import target, usertrace
 from rnncheck.backends import choose
 from rnncheck.errors import InternalError, RnncheckError
-from rnncheck.findings import Finding, Problem, Report, Result, State, TimelineEntry
+from rnncheck.findings import Finding, Outcome, Problem, Report, Result, State, TimelineEntry
 from rnncheck.run import apply
 from rnncheck.settings import Settings
 from rnncheck.target import Loaded
@@ -28,7 +31,24 @@ def check_targets(targets: Sequence[str], settings: Settings, announce: Announce
 
     ``announce`` is told what is being done, in a few words.
     """
-    return Report(tuple(result for text in targets for result in _check_target(text, settings, announce)))
+    results: list[Result] = []
+    for text in targets:
+        with _surroundings():
+            results.extend(_check_target(text, settings, announce))
+    return Report(tuple(results), settings.fail_on)
+
+
+@contextlib.contextmanager
+def _surroundings() -> Iterator[None]:
+    """The working folder, the import path and the standard streams: as before, whatever a target does to them."""
+    folder, path, streams = os.getcwd(), list(sys.path), (sys.stdout, sys.stderr)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.chdir(folder)
+        sys.path[:] = path
+        sys.stdout, sys.stderr = streams
 
 
 def _check_target(text: str, settings: Settings, announce: Announce) -> Iterator[Result]:
@@ -61,8 +81,7 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
     except Exception as error:
         return no_verdict(loaded.name, _own_defect(error), settings, loaded.remarks)
     findings, outcomes = apply(observed.trace, settings)
-    crashed = [outcome for outcome in outcomes if outcome.outcome == "crashed"]
-    problem = Problem("internal", f"The rule {crashed[0].rule} crashed: {crashed[0].reason}") if crashed else None
+    problem = _unfinished(outcomes)
     flagged = any(finding.severity != "note" for finding in findings)
     trace = observed.trace
     return Result(
@@ -80,6 +99,17 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
         remarks=loaded.remarks,
         error=problem,
     )
+
+
+def _unfinished(outcomes: Sequence[Outcome]) -> Problem | None:
+    """A rule that crashed, or that none ran: then nothing was checked."""
+    for outcome in outcomes:
+        if outcome.outcome == "crashed":
+            return Problem("internal", f"The rule {outcome.rule} crashed: {outcome.reason}")
+    if not any(outcome.outcome in ("passed", "failed") for outcome in outcomes):
+        reasons = ", ".join(f"{outcome.rule} ({outcome.reason})" for outcome in outcomes)
+        return Problem("usage", f"Nothing was checked: {reasons}.", "Select a rule that applies, or ignore fewer.")
+    return None
 
 
 def _own_defect(error: Exception) -> InternalError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -13,7 +14,6 @@ import typer
 import rnncheck
 
 if TYPE_CHECKING:
-    from rnncheck.findings import Report
     from rnncheck.settings import Settings
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -125,8 +125,9 @@ def command(
         coloured = _colored(color, output_file)
     except UsageError as error:
         raise typer.BadParameter(str(error)) from error
-    status = _run(targets, settings, coloured, output_file)
-    sys.stderr.flush()
+    status = _run(targets, settings, coloured, output_file.absolute() if output_file is not None else None)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.flush()
     # Threads and exit handlers that the target left behind must not hold up or change the exit status.
     os._exit(status)
 
@@ -134,33 +135,40 @@ def command(
 def _run(targets: list[str], settings: Settings, coloured: bool, output_file: Path | None) -> int:
     from rnncheck import streams
 
-    width = min(shutil.get_terminal_size().columns, 100) if sys.stdout.isatty() else 80
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    width = min(shutil.get_terminal_size().columns, 100) if terminal else 80
     guarded = streams.guard()
     try:
         with streams.Progress(guarded.err).running() as progress:
+            # Before a target can change what can be imported.
             from rnncheck.checking import check_targets
+            from rnncheck.formats import renderer
 
+            render = renderer(settings.output_format, color=coloured, width=width)
             report = check_targets(targets, settings, progress.announce)
             progress.announce("writing the report")
-            text = _render(report, settings.output_format, coloured, width)
+            text = render(report)
+        if settings.output_format != "full":
+            for result in report.results:
+                for remark in result.remarks:
+                    streams.write(guarded.err, f"rnncheck: {result.target}: {remark}\n")
+        if output_file is None:
+            streams.write(guarded.out, text)
+        else:
+            output_file.write_text(text, encoding="utf-8")
+        return report.exit_status()
     except KeyboardInterrupt:
         streams.write(guarded.err, "rnncheck: interrupted\n")
         return 130
-    if output_file is None:
-        streams.write(guarded.out, text)
-    else:
-        try:
-            output_file.write_text(text, encoding="utf-8")
-        except OSError as error:
-            streams.write(guarded.err, f"rnncheck: {output_file} could not be written: {error.strerror}\n")
-            return 2
-    return report.exit_status(settings.fail_on)
-
-
-def _render(report: Report, output_format: str, coloured: bool, width: int) -> str:
-    from rnncheck.formats import render
-
-    return render(report, output_format, color=coloured, width=width)
+    except OSError as error:
+        where = output_file if output_file is not None else "the report"
+        streams.write(guarded.err, f"rnncheck: {where} could not be written: {error.strerror}\n")
+        return 2
+    except BaseException as error:
+        streams.write(
+            guarded.err, f"rnncheck: it failed itself: {type(error).__name__}: {error}. Please report this.\n"
+        )
+        return 2
 
 
 def _keyword(text: str) -> tuple[str, Any]:
@@ -203,7 +211,7 @@ def _colored(choice: str, output_file: Path | None) -> bool:
         return False
     if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
         return True
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def main() -> None:

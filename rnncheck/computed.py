@@ -181,6 +181,30 @@ def entered(lab: Lab, probe: Probe, path: str | None) -> tuple[Span | None, int 
     return None, None
 
 
+def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | None) -> tuple[Span | None, bool]:
+    """Where an unread slot was lost: the statement that binds its name to a value that depends on nothing, else the
+    first that names it and computes from the input alone. The flag tells the first kind, an overwriting."""
+    x, other_x = probe.inputs[0], _other(probe.inputs[0])
+    other = probe.start.with_slot(slot, probe.others[slot])
+    runs = [(x, probe.start), (x, other), (other_x, probe.start)]
+    base, by_slot, by_input = (lab.run(given[None], start, record=True).steps[0] for given, start in runs)
+    named: Span | None = None
+    valid = list(names)
+    for key, binding in _bindings(base).items():
+        twins = [_bindings(step).get(key) for step in (by_slot, by_input)]
+        if binding.frame != METHOD or any(binding.value is old for old in base.passed) or None in twins:
+            continue
+        numpy = lab.bound.backend.numpy
+        changes = [twin is not None and different(numpy(binding.value), numpy(twin.value)) for twin in twins]
+        if changes == [False, False] and binding.name in valid:
+            return source.span(path, binding.line), True
+        if changes == [False, True] and named is None and source.mentions(path, binding.line, valid):
+            named = source.span(path, binding.line)
+        # From here on the name means something else.
+        valid = [name for name in valid if name != binding.name]
+    return named, False
+
+
 def _other(x: Array) -> Array:
     return np.roll(x, 1, axis=0) if len(x) > 1 else x + 1
 

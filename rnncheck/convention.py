@@ -39,14 +39,14 @@ class Convention:
     reading: str
 
     def describe(self, names: Sequence[str]) -> str:
-        """The call in one line, such as ``(x, (h, c)) -> (output, (h, c))``."""
-        state = self.state.describe(names)
+        """The call in one line, such as ``(x, (h, c)) -> (output, (h', c'))``."""
+        state, new = self.state.describe(names), self.state.describe([f"{name}'" for name in names])
         order = (self.signature.input, state) if self.signature.input_first else (state, self.signature.input)
         returned = {
-            "state": state,
-            "output, state": f"(output, {state})",
-            "output, *state": f"(output, {', '.join(names)})",
-            "state, output": f"({state}, output)",
+            "state": new,
+            "output, state": f"(output, {new})",
+            "output, *state": f"(output, {new.strip('[()]')})",
+            "state, output": f"({new}, output)",
         }[self.reading]
         return f"({', '.join(order)}) -> {returned}"
 
@@ -231,4 +231,5 @@ def outline(value: Any, backend: Backend) -> str:
     skeleton, leaves = flatten(value, backend.is_tensor)
     if skeleton.kind == "constant":
         return f"{type(value).__name__}"
-    return skeleton.describe(["tensor " + "x".join(map(str, leaf.shape)) for leaf in leaves])
+    text = skeleton.describe(["tensor " + "x".join(map(str, leaf.shape)) for leaf in leaves])
+    return text if len(text) <= 100 else f"{text[:99]}…"

@@ -100,13 +100,16 @@ def future_flags(source: bytes) -> int:
     return sum(getattr(__future__, name).compiler_flag for name in features if name in __future__.all_feature_names)
 
 
-def mentions_cell(source: str) -> bool:
-    """Whether a file of a folder is worth loading: it imports a framework and defines a class."""
+def may_define_cell(source: str) -> bool:
+    """Whether a file of a folder is worth loading: it defines a class and imports a framework or defines a
+    ``call`` or ``forward``."""
     imports = rf"^\s*(?:import|from)\s+(?:{'|'.join(FRAMEWORKS)})\b"
-    return (
-        re.search(imports, source, re.MULTILINE) is not None
-        and re.search(r"^\s*class\s", source, re.MULTILINE) is not None
-    )
+    steps = r"^\s+def (?:call|forward)\("
+    return _holds(r"^\s*class\s", source) and (_holds(imports, source) or _holds(steps, source))
+
+
+def _holds(pattern: str, source: str) -> bool:
+    return re.search(pattern, source, re.MULTILINE) is not None
 
 
 def words(name: str) -> set[str]:
@@ -137,12 +140,20 @@ def is_network_class(cls: type) -> bool:
     return any(base.__module__.split(".")[0] in FRAMEWORKS for base in cls.__mro__[1:])
 
 
+def _root(item: Any) -> str:
+    return str(getattr(item, "__module__", None)).partition(".")[0]
+
+
+def _is_framework_cell(base: type) -> bool:
+    return _root(base) in FRAMEWORKS and base.__name__.endswith(("Cell", "Cells", "CellBase"))
+
+
 def is_cell_class(cls: type) -> bool:
     """Whether a class found in a file takes a state: its method has a parameter named like one."""
     if not is_network_class(cls) or inspect.isabstract(cls):
         return False
     method = method_of(cls)
-    if method is None or (method.__module__.split(".")[0] in ("torch", "keras") and not hasattr(cls, "state_size")):
+    if method is None or (_root(method) in FRAMEWORKS and not any(_is_framework_cell(base) for base in cls.__mro__)):
         return False
     try:
         parameters = list(inspect.signature(method).parameters.values())[1:]

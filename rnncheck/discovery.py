@@ -36,12 +36,16 @@ class Guess:
 
 
 class NotAccepted(Exception):
-    """One guess was not how the cell is called; ``cause`` is the user's exception, if there was one."""
+    """One guess was not how the cell is called; ``cause`` is the user's exception, if there was one, else
+    ``returned`` is what came back."""
 
-    def __init__(self, message: str, cause: Exception | None = None, returned_nothing: bool = False) -> None:
+    def __init__(self, message: str, cause: Exception | None = None, returned: Any = None) -> None:
         super().__init__(message)
         self.cause = cause
-        self.returned_nothing = returned_nothing
+        self.returned = returned
+
+
+Refused = list[tuple[Guess, NotAccepted]]
 
 
 def discover(callee: Callee, inputs: Sequence[Tensor], widths: Sequence[int]) -> Bound:
@@ -50,30 +54,59 @@ def discover(callee: Callee, inputs: Sequence[Tensor], widths: Sequence[int]) ->
     ``inputs`` are two tensors ``(batch, *input shape)``, ``widths`` the hidden sizes to try, likeliest
     first. Raises CallError with the cell's own complaint about the likeliest guess.
     """
-    refused: list[tuple[Guess, NotAccepted]] = []
+    refused: Refused = []
     # A state that comes back before the output is believed only where it also goes in first, or where nothing
     # else fits: a cell that ignores its state would accept its output as a state.
     for state_first in (False, True):
         for guess in _guesses(callee, inputs[0], widths):
-            try:
-                return _try(callee, inputs, guess, state_first or not callee.signature.input_first)
-            except NotAccepted as reason:
-                refused.append((guess, reason))
+            bound = _accepted(callee, inputs, guess, state_first or not callee.signature.input_first, refused)
+            if bound is not None:
+                return bound
         if callee.backend.output_first(callee.cell):
             break
-    raise _explain(callee, refused)
+    raise _explain(callee, inputs[0], refused)
 
 
-def _explain(callee: Callee, refused: list[tuple[Guess, NotAccepted]]) -> CallError:
+def _accepted(
+    callee: Callee, inputs: Sequence[Tensor], guess: Guess, state_first: bool, refused: Refused
+) -> Bound | None:
+    """The guess, or what was learned from the way in which it was refused, if the cell takes it."""
+    learned: Guess | None = guess
+    for _ in range(2):
+        if learned is None:
+            break
+        try:
+            return _try(callee, inputs, learned, state_first)
+        except NotAccepted as reason:
+            refused.append((learned, reason))
+            learned = _learned(callee, learned, reason)
+    return None
+
+
+def _learned(callee: Callee, guess: Guess, reason: NotAccepted) -> Guess | None:
+    """A dict or named state of which the code reads only some parts comes back whole."""
+    backend = callee.backend
+    taken = flatten(guess.value, backend.is_tensor)[0]
+    for candidate in () if guess.declared else _state_like(reason.returned, backend, callee.signature):
+        found, leaves = flatten(candidate, backend.is_tensor)
+        if found.kind == taken.kind and found.kind in ("mapping", "named") and set(taken.keys) < set(found.keys):
+            zeros = [backend.tensor(backend.numpy(leaf) * 0, backend.dtype(leaf)) for leaf in leaves]
+            return Guess(found.build(zeros), guess.source, False)
+    return None
+
+
+def _explain(callee: Callee, x: Tensor, refused: Refused) -> CallError:
     if not refused:
         return CallError(f"{callee.name}: no state could be made for it.")
     returned = [reason for _, reason in refused if reason.cause is None]
     guess, reason = refused[0]
     if returned and not guess.declared:
         reason = returned[0]
-    hint = None
-    if reason.cause is None and reason.returned_nothing:
+    if reason.cause is None and reason.returned is None:
         hint = "Return the new state: return new_state, or return output, new_state."
+    else:
+        tried = f"{outline(x, callee.backend)} as {callee.signature.input} and {outline(guess.value, callee.backend)}"
+        hint = f"It was given {tried} as {callee.signature.state}. Say otherwise with --input-shape or --kwargs."
     details = usertrace.format_user(reason.cause) if reason.cause is not None else None
     return CallError(f"{callee.name} {reason}", hint=hint, details=details)
 
@@ -89,10 +122,11 @@ def _try(callee: Callee, inputs: Sequence[Tensor], guess: Guess, state_first: bo
     reading = _reading(backend, _readings(output_first, state_first), returned, skeleton, shapes)
     if reading is None:
         if returned is None:
-            raise NotAccepted("returned None: it has no return statement that ran.", returned_nothing=True)
+            raise NotAccepted("returned None: it has no return statement that ran.")
         given = outline(guess.value, backend)
         raise NotAccepted(
-            f"returned {outline(returned, backend)}, which has no part like the state that went in ({given})."
+            f"returned {outline(returned, backend)}, which has no part like the state that went in ({given}).",
+            returned=returned,
         )
     convention = Convention(callee.signature, skeleton, reading)
     # A framework that drives the cell itself starts it from zeros where the cell says nothing.
@@ -130,8 +164,8 @@ def _reading(
         parts = state_part(returned, reading, skeleton.size)
         if parts is None:
             continue
-        _, leaves = flatten(structure.reorder(parts[1], skeleton), backend.is_tensor)
-        if [tuple(leaf.shape) for leaf in leaves] == list(shapes):
+        found, leaves = flatten(structure.reorder(parts[1], skeleton), backend.is_tensor)
+        if structure.compatible(skeleton, found) and [tuple(leaf.shape) for leaf in leaves] == list(shapes):
             return reading
     return None
 

@@ -47,7 +47,7 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
         backend.seed(settings.seed)
         refused: RnncheckError | None = None
         with backend.construction_dtype(settings.dtype):
-            for built in build.candidates(obj, settings.kwargs, backend.owns):
+            for built in build.candidates(obj, settings.kwargs, backend.owns, _input_size(backend, settings)):
                 cell = backend.unwrap(built.cell)
                 if not built.own:
                     afterwards.callback(backend.snapshot(cell).restore)
@@ -62,6 +62,14 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
                 return _observed(bound, shape, built, declared, settings)
     assert refused is not None
     raise refused
+
+
+def _input_size(backend: Backend, settings: Settings) -> int | None:
+    """The features of the input shape that was given."""
+    shape = settings.input_shape
+    if shape is None:
+        return None
+    return shape[-1] if len(shape) == 1 or backend.channels_last() else shape[0]
 
 
 def _observed(
@@ -119,6 +127,11 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
     bindings = _old_names(bound, main)
     names = _slot_names(bound, bindings)
     seen = probes.observe(lab, main)
+    if not seen.behaviour.finite:
+        raise CallError(
+            f"{bound.callee.name} gives NaN or infinity for ordinary inputs, so that nothing can be told of its state.",
+            hint="Its first state may lie outside its domain: try --initial-state ones.",
+        )
     behaviour = seen.behaviour
     gradients, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
     if gradients is not None and not all(behaviour.read):
@@ -132,7 +145,7 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
     elif gradients is not None:
         # Chance that cannot be repeated looks like influence; whether the state is connected at all does not.
         behaviour = dataclasses.replace(behaviour, read=connected)
-    method = _described(method, lab, main, seen.probe, bindings, unread=not all(behaviour.read))
+    method = _described(method, lab, main, seen.probe, bindings, behaviour.read)
     candidates = [() if behaviour.moves[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
     chosen = computed.assign(candidates, names)
     targets = (*names, "output") if main.steps[0].outputs else tuple(names)
@@ -170,11 +183,20 @@ def _certain(behaviour: Behaviour, main: Run, connected: Sequence[bool]) -> bool
 
 
 def _described(
-    method: Method, lab: Lab, main: Run, probe: Probe, bindings: tuple[tuple[str, ...], ...], *, unread: bool
+    method: Method,
+    lab: Lab,
+    main: Run,
+    probe: Probe,
+    bindings: tuple[tuple[str, ...], ...],
+    read: tuple[bool, ...],
 ) -> Method:
     """The method with what was seen of its running code."""
     record = main.steps[0].recording
-    where, width = computed.entered(lab, probe, method.path) if unread else (None, None)
+    where, width = (None, None) if all(read) else computed.entered(lab, probe, method.path)
+    losses = [
+        (None, False) if read[slot] else computed.lost(lab, probe, slot, bindings[slot], method.path)
+        for slot in lab.slots
+    ]
     return dataclasses.replace(
         method,
         bindings=bindings,
@@ -183,6 +205,8 @@ def _described(
         returned_names=computed.returned_names(main.steps[0]),
         entered=where,
         entered_width=width,
+        lost=tuple(span for span, _ in losses),
+        overwritten=tuple(overwritten for _, overwritten in losses),
     )
 
 

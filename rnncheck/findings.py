@@ -121,13 +121,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Report:
-    """The results for all targets, in the order in which they were asked for."""
+    """The results for all targets, in the order in which they were asked for, and what counts as failing."""
 
     results: tuple[Result, ...]
+    fail_on: str = "error"
 
-    def exit_status(self, fail_on: str = "error") -> int:
+    def exit_status(self) -> int:
         """0 nothing to fail on, 1 findings at or above ``fail_on``, 2 no verdict for some target."""
         if not self.results or any(result.verdict == "error" for result in self.results):
             return 2
-        failing = {"error": ("error",), "warning": ("error", "warning"), "never": ()}[fail_on]
+        failing = {"error": ("error",), "warning": ("error", "warning"), "never": ()}[self.fail_on]
         return int(any(found.severity in failing for result in self.results for found in result.findings))

@@ -22,7 +22,19 @@ def apply(
         found, outcome = _one(rule, trace, settings)
         findings.extend(found)
         outcomes.append(outcome)
-    return tuple(_settle(findings, settings)), tuple(outcomes)
+    settled = _settle(findings, settings)
+    kept = {finding.rule for finding in settled}
+    return tuple(settled), tuple(_without(outcome, findings, kept) for outcome in outcomes)
+
+
+def _without(outcome: Outcome, findings: Sequence[Finding], kept: set[str]) -> Outcome:
+    """The outcome of a rule whose findings all follow from a cause that is ignored."""
+    causes = {finding.explained_by for finding in findings if finding.rule == outcome.rule}
+    if outcome.outcome != "failed" or outcome.rule in kept:
+        return outcome
+    return Outcome(
+        outcome.rule, "skipped", f"follows from {' and '.join(sorted(filter(None, causes)))}, which is ignored"
+    )
 
 
 def _one(rule: Rule, trace: Trace, settings: Settings) -> tuple[list[Finding], Outcome]:

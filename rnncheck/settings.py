@@ -90,22 +90,31 @@ def configured(folder: Path, given: Mapping[str, Any]) -> Settings:
 
     Raises UsageError for a key or a value that is not known.
     """
-    fields = {item.name for item in dataclasses.fields(Settings)}
-    values: dict[str, Any] = {}
     path = _pyproject(folder)
     table = _read(path) if path is not None else {}
-    for key, value in table.items():
-        name = key.replace("-", "_")
+    try:
+        values = _values({key.replace("-", "_"): value for key, value in table.items()})
+        Settings(**values)
+    except UsageError as error:
+        raise UsageError(f"{path}: [tool.rnncheck] {error.message}", hint=error.hint) from error
+    return Settings(**{**values, **{key: value for key, value in given.items() if value is not None}})
+
+
+def from_options(options: Mapping[str, Any]) -> Settings:
+    """The settings of a call from Python; raises UsageError for a name or a value that is not known."""
+    return Settings(**_values(options))
+
+
+def _values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the names of their fields; a single rule or size may stand for a list of one."""
+    fields = {item.name for item in dataclasses.fields(Settings)}
+    values = dict(given)
+    for name, value in given.items():
         if name not in fields:
-            close = _close(name, tuple(sorted(fields)))
-            raise UsageError(
-                f"{path}: [tool.rnncheck] has no key '{key}'.", hint=close.replace("_", "-") if close else None
-            )
-        values[name] = tuple(value) if isinstance(value, list) else value
-        if name in ("select", "ignore", "input_shape") and not isinstance(value, list):
-            raise UsageError(f"{path}: [tool.rnncheck] {key} is a list.")
-    values.update({key: value for key, value in given.items() if value is not None})
-    return Settings(**values)
+            raise UsageError(f"There is no option '{name}'.", hint=_close(name, tuple(sorted(fields))))
+        if name in ("select", "ignore", "input_shape") and value is not None:
+            values[name] = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    return values
 
 
 def _pyproject(folder: Path) -> Path | None:

@@ -64,6 +64,15 @@ def span(path: str | None, line: int | None) -> Span | None:
     return Span(node.lineno, node.end_lineno or node.lineno, node.col_offset + 1, text)
 
 
+def mentions(path: str | None, line: int, expressions: Sequence[str]) -> bool:
+    """Whether the statement on a line uses one of these expressions."""
+    node = statement(path, line)
+    value = getattr(node, "value", None)
+    if not isinstance(value, ast.expr):
+        return False
+    return any(ast.unparse(part) in expressions for part in ast.walk(value) if isinstance(part, ast.expr))
+
+
 def class_line(path: str | None, name: str, method_line: int | None) -> int | None:
     """The line of the ``class`` statement of this name that holds the method."""
     if path is None:

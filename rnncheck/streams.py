@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TextIO
 
 PROGRESS_AFTER = 1.0
 PROGRESS_EVERY = 10.0
@@ -24,21 +24,25 @@ class Streams:
 
 
 def guard() -> Streams:
-    """Point file descriptor 1 at stderr for the rest of the process and return the original streams."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    out, err = _duplicate(1), _duplicate(2)
+    """Point file descriptor 1 at stderr for the rest of the process and return the original streams.
+
+    ``sys.stdout`` becomes a stream of its own on it, so that a target may close it.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+    out, err = _duplicate(1, sys.stdout), _duplicate(2, sys.stderr)
     with contextlib.suppress(OSError):
         os.dup2(2, 1)
-    sys.stdout = sys.stderr
+    sys.stdout = _duplicate(2, sys.stderr)
     return Streams(out, err)
 
 
-def _duplicate(descriptor: int) -> TextIO:
-    original: Any = (None, sys.stdout, sys.stderr)[descriptor]
+def _duplicate(descriptor: int, original: TextIO | None) -> TextIO:
     encoding = getattr(original, "encoding", None) or "utf-8"
     try:
-        return open(os.dup(descriptor), "w", encoding=encoding, errors="replace", closefd=True)
+        return open(os.dup(descriptor), "w", encoding=encoding, errors="replace", buffering=1)
     except OSError:
         return io.StringIO()
 
@@ -49,7 +53,10 @@ _ASCII = str.maketrans(
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Write text, with plain letters for the marks that the stream's encoding does not have."""
+    """Write text, with plain letters for the marks that the stream's encoding does not have.
+
+    A reader that went away is no error; raises OSError when the text cannot be written for another reason.
+    """
     try:
         text.encode(getattr(stream, "encoding", None) or "utf-8")
     except UnicodeEncodeError:

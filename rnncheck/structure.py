@@ -65,7 +65,7 @@ class Structure:
 
     def describe(self, names: Sequence[str]) -> str:
         """The structure in Python's notation with these leaf names, such as ``[h, c]``."""
-        remaining = iter([f"s{name}" if name.isdigit() else name for name in names])
+        remaining = iter([f"s{name}" if name[:1].isdigit() else name for name in names])
         return self._describe(remaining)
 
     def _describe(self, names: Iterator[str]) -> str:
@@ -149,6 +149,16 @@ def like(went_in: Structure, came_back: Structure) -> Structure:
         children = tuple(like(one, other) for one, other in zip(went_in.children, came_back.children))
         return dataclasses.replace(went_in, children=children)
     return went_in
+
+
+def compatible(went_in: Structure, came_back: Structure) -> bool:
+    """Whether one may stand for the other: the same kinds of containers, but for a list of one and its only
+    part, and for the several kinds of sequences."""
+    if went_in.size == came_back.size == 1 and {went_in.kind, came_back.kind} <= {"leaf", "sequence", "named"}:
+        return True
+    if {went_in.kind, came_back.kind} <= {"sequence", "named"}:
+        return len(went_in.children) == len(came_back.children)
+    return went_in.kind == came_back.kind and set(went_in.keys) == set(came_back.keys)
 
 
 def reorder(value: Any, like: Structure) -> Any:

@@ -56,14 +56,19 @@ class _Module:
 
 def parse(text: str) -> Spec:
     """Split a target into its parts; raises TargetError when it can be none of the accepted forms."""
+    if not text.strip():
+        raise TargetError("The target is empty.", hint="Type module:Attr, file.py:Attr, file.py or a folder.")
     file, _, attribute = text.rpartition(":")
     if file.endswith(".py"):
         return Spec(text, path=Path(file), attribute=_attribute(text, attribute))
     if text.endswith(".py") or os.sep in text or text in (".", "..") or Path(text).is_dir():
         return Spec(text, path=Path(text))
+    if Path(text).is_file():
+        raise TargetError(f"{text} is not a Python file.", hint="Type module:Attr, file.py:Attr, file.py or a folder.")
     if not file:
         parent, _, last = text.rpartition(".")
-        meant = f"{parent}:{last}" if parent else f"{text}:MyCell"
+        is_module = Path(*text.split(".")).with_suffix(".py").is_file() or not parent
+        meant = f"{text}:MyCell" if is_module else f"{parent}:{last}"
         raise TargetError(f"'{text}' names no attribute.", hint=f"Did you mean: rnncheck {meant}")
     if not all(part.isidentifier() for part in file.split(".")):
         raise TargetError(f"'{file}' is not the name of a module.", hint="Type module:Attr, file.py:Attr or file.py.")
@@ -110,7 +115,7 @@ def _load_folder(folder: Path, defs_only: bool) -> list[Loaded | TargetError]:
         path for path in folder.rglob("*.py") if not any(_hidden(part) for part in path.relative_to(folder).parts)
     )
     for path in files:
-        if not definitions.mentions_cell(path.read_text(encoding="utf-8", errors="replace")):
+        if not definitions.may_define_cell(path.read_text(encoding="utf-8", errors="replace")):
             continue
         try:
             loaded.extend(_cells(path, load_file(path, defs_only=defs_only)))
@@ -330,12 +335,13 @@ def _cells(path: Path, found: _Module) -> Iterator[Loaded]:
             raise _raised(found.failure, f"running {path}")
         seen = f" It defines {', '.join(cls.__name__ for cls in defined)}." if defined else ""
         raise NoCell(f"{path} defines no cell.{seen}", hint=NO_CELL_HINT)
-    others = [cls.__name__ for cls in defined if cls not in cells and definitions.is_network_class(cls)]
+    others = [f"{path}:{cls.__name__}" for cls in defined if cls not in cells and definitions.is_network_class(cls)]
     remarks = found.remarks
     if others:
-        remarks += (f"not checked, since no argument looks like a state: {', '.join(others)}",)
+        remarks += (f"not checked, as no argument is named like a state: {', '.join(others)}",)
     for cls in cells:
         yield Loaded(f"{path}:{cls.__name__}", cls, cls.__name__, remarks)
+        remarks = ()
 
 
 __all__ = ["Loaded", "NoCell", "RnncheckError", "Spec", "load", "load_file", "parse"]

@@ -161,7 +161,8 @@ class Method:
     names by which the running method knew the old value. ``returns`` is the return statement that ran,
     ``produced`` per slot the statement that assigned the value that came back and ``returned_names`` what the
     method calls it, ``entered`` the first statement in which the input became something of another shape,
-    ``entered_width`` wide.
+    ``entered_width`` wide. ``lost`` per slot is the statement in which an unread slot was lost, and
+    ``overwritten`` whether that gave its name another value.
     """
 
     name: str
@@ -177,6 +178,8 @@ class Method:
     returned_names: tuple[tuple[str, ...], ...] = ()
     entered: Span | None = None
     entered_width: int | None = None
+    lost: tuple[Span | None, ...] = ()
+    overwritten: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)

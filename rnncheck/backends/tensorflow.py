@@ -218,7 +218,8 @@ def _attribute_names(layer: Any, prefix: str = "") -> dict[int, str]:
     names: dict[int, str] = {}
     for attribute, value in vars(layer).items():
         if isinstance(value, (keras.Variable, tf.Variable)):
-            names[id(value)] = prefix + attribute
+            public = attribute.lstrip("_")
+            names[id(value)] = prefix + (public if hasattr(type(layer), public) else attribute)
         elif isinstance(value, keras.layers.Layer):
             names.update(_attribute_names(value, f"{prefix}{attribute}."))
         elif isinstance(value, (list, tuple)) and not attribute.startswith("_"):

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rnncheck.findings import Report
 
 
-def render(report: Report, output_format: str, *, color: bool = False, width: int = 80) -> str:
-    """The report in one of ``rnncheck.settings.FORMATS``; colour and width matter to ``full`` alone."""
+def renderer(output_format: str, *, color: bool = False, width: int = 80) -> Callable[[Report], str]:
+    """What writes a report in one of ``rnncheck.settings.FORMATS``; colour and width matter to ``full`` alone."""
     if output_format == "json":
         from rnncheck.formats import json_report
 
-        return json_report.render(report)
+        return json_report.render
     if output_format == "concise":
         from rnncheck.formats import concise
 
-        return concise.render(report)
+        return concise.render
     from rnncheck.formats import full
 
-    return full.render(report, color=color, width=width)
+    return lambda report: full.render(report, color=color, width=width)
+
+
+def render(report: Report, output_format: str, *, color: bool = False, width: int = 80) -> str:
+    """The report in a format; see ``renderer``."""
+    return renderer(output_format, color=color, width=width)(report)

@@ -1,5 +1,7 @@
 """One line a finding: ``path:line:col: rule message``, for editors, grep and people in a hurry.
 
+The message starts with the class, since two classes may share a line, and ends with ``(warning)`` for one.
+
 A clean target has no line. A target without a verdict has one, with ``no-verdict`` in place of the rule.
 """
 
@@ -28,4 +30,6 @@ def _lines(result: Result) -> list[str]:
 def _line(result: Result, finding: Finding) -> str:
     place = finding.location
     where = f"{place.path}:{place.line}:{place.column or 1}" if place.path and place.line else result.target
-    return one_line(f"{where}: {finding.rule} {finding.message}")
+    name = result.target.rpartition(":")[2]
+    aside = " (warning)" if finding.severity == "warning" else ""
+    return one_line(f"{where}: {finding.rule} {name}: {finding.message}{aside}")

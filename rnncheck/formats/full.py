@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rnncheck.findings import Finding, Report, Result, TimelineEntry
-from rnncheck.formats.text import one_line, printable, summary
+from rnncheck.formats.text import counted, one_line, printable, summary
 
 MARK = {"error": ("✗", "bold red"), "warning": ("!", "bold yellow"), "note": ("·", "cyan")}
 BARS = "▁▂▃▄▅▆▇█"
@@ -24,6 +24,7 @@ def render(report: Report, *, color: bool = False, width: int = 80) -> str:
         file=stream,
         force_terminal=color,
         color_system="standard" if color else None,
+        no_color=not color,
         width=width,
         markup=False,
         highlight=False,
@@ -52,7 +53,7 @@ def _result(result: Result, width: int) -> Iterator[Text]:
             yield from _finding(result, finding, follows, width)
     if result.verdict == "clean":
         ran = sum(outcome.outcome == "passed" for outcome in result.outcomes)
-        yield Text.assemble(("✓ clean", "bold green"), (f"  {ran} rules passed", "dim"))
+        yield Text.assemble(("✓ clean", "bold green"), (f"  {counted(ran, 'rule')} passed", "dim"))
     if result.convention is not None:
         yield from _wrapped(f"called as {one_line(result.convention)}", width, indent=2, style="dim")
 
@@ -62,7 +63,7 @@ def _title(result: Result, width: int) -> Iterator[Text]:
     about = ""
     if result.backend_version:
         settings = result.settings
-        run = f"seed {settings['seed']} · {settings['steps']} steps · batch {settings['batch']}"
+        run = f"seed {settings['seed']} · {counted(settings['steps'], 'step')} · batch {settings['batch']}"
         about = f"{result.backend_version.partition(',')[0]} · {run}"
     gap = width - len(name) - len(about)
     if not about:
@@ -116,7 +117,8 @@ def _where(result: Result, finding: Finding) -> Iterator[str]:
             if len(shape) == 1
             else "x".join(map(str, shape)) or "a scalar"
         )
-        parts.append(f"state {one_line(finding.state)} ({size})")
+        name = one_line(finding.state)
+        parts.append(f"{name if name == 'state' else f'state {name}'} ({size})")
     if finding.steps is not None:
         first, last = finding.steps
         parts.append(f"step {first}" if first == last else f"steps {first}–{last}")

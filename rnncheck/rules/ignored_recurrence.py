@@ -42,7 +42,7 @@ from collections.abc import Iterator, Sequence
 from rnncheck import source
 from rnncheck.findings import Finding, Related, Severity
 from rnncheck.rules.base import Rule, at, listing
-from rnncheck.trace import Slot, Trace, Weight
+from rnncheck.trace import Slot, Span, Trace, Weight
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -93,7 +93,7 @@ def _whole(trace: Trace) -> Finding:
         rule=RULE.id,
         severity="error",
         message=f"{name} influences neither the next state nor the output of {method.name}(){_unused(idle)}.",
-        location=at(trace, method.entered or next((span for span in method.produced if span), None)),
+        location=at(trace, _where(trace, trace.slots) or next((span for span in method.produced if span), None)),
         state=single.name if single else None,
         state_index=single.index if single else None,
         steps=(0, len(trace.steps) - 1),
@@ -109,6 +109,15 @@ def _whole(trace: Trace) -> Finding:
     )
 
 
+def _lost(trace: Trace, slot: Slot) -> Span | None:
+    return trace.method.lost[slot.index] if trace.method.lost else None
+
+
+def _where(trace: Trace, slots: Sequence[Slot]) -> Span | None:
+    """Where the state was lost, else where the input enters: there the old state belongs too."""
+    return next((span for slot in slots if (span := _lost(trace, slot)) is not None), trace.method.entered)
+
+
 def _old(trace: Trace, slot: Slot) -> str:
     known = trace.method.bindings[slot.index] if trace.method.bindings else ()
     return known[0] if known else f"state {slot.name}"
@@ -117,6 +126,10 @@ def _old(trace: Trace, slot: Slot) -> str:
 def _suggestion(trace: Trace, slots: Sequence[Slot], idle: Sequence[Weight]) -> str:
     """The statement in which the input enters, with the idle recurrent weight added to it."""
     method = trace.method
+    for slot in slots:
+        where = _lost(trace, slot)
+        if where is not None and method.overwritten[slot.index]:
+            return f"leave out: {where.text.partition('#')[0].rstrip()}"
     term = next((term for slot in slots for weight in idle if (term := _term(trace, slot, weight)) is not None), None)
     if term is None:
         return f"use {listing(_old(trace, slot) for slot in slots)} where the new state is computed"
@@ -181,7 +194,7 @@ def _one(trace: Trace, slot: Slot) -> Finding:
         rule=RULE.id,
         severity=severity,
         message=message,
-        location=at(trace, method.entered if idle and method.entered is not None else produced),
+        location=at(trace, _where(trace, [slot]) if idle or _lost(trace, slot) else produced),
         state=slot.name,
         state_index=slot.index,
         steps=(0, len(trace.steps) - 1),

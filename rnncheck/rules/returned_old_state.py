@@ -6,8 +6,8 @@ Runs the cell from its own first state and from states that it reached, and comp
 back with the one that went in, number for number. The local variables of the running method tell whether
 a new value was computed and dropped, and on which line.
 
-It is an error when a new value was computed or when every slot is stuck; a warning for a slot that is only
-carried along while others move; a note when the slot moves with other weights (a gate that starts closed),
+It is an error when a new value was computed, when every slot is stuck, or when no other slot is read; a warning
+for a slot that is only carried along while others move; a note when the slot moves with other weights (a gate that starts closed),
 or when the cell itself fills it with something other than zeros (a mask, a context).
 
 ## Why it is bad
@@ -73,10 +73,19 @@ def _proven(trace: Trace) -> bool:
 
 
 def _severity(trace: Trace, slot: Slot) -> Severity:
-    if _update(trace, slot) is not None:
+    if _update(trace, slot) is not None or not _remembers(trace):
         return "error"
     filled = trace.initial.declared and not trace.initial.zeros[slot.index]
     return "note" if filled or not slot.dtype.startswith(("float", "bfloat", "complex")) else "warning"
+
+
+def _remembers(trace: Trace) -> bool:
+    """Whether some slot both moves and is read, under some weights: else nothing is carried from step to step."""
+    return any(
+        seen.moves[slot.index] and seen.read[slot.index]
+        for seen in (trace.built, *trace.redrawn)
+        for slot in trace.slots
+    )
 
 
 def _update(trace: Trace, slot: Slot) -> Computed | None:

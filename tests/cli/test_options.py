@@ -94,7 +94,7 @@ def test_an_unknown_key_of_the_configuration_is_status_2(rnncheck, write) -> Non
     write("pyproject.toml", "[tool.rnncheck]\nsead = 1\n")
     done = rnncheck("a.py")
     assert done.status == 2
-    assert "no key 'sead'" in re.sub(r"\s+", " ", done.err)
+    assert "no option 'sead'" in re.sub(r"\s+", " ", done.err)
 
 
 def test_a_target_that_is_not_found_is_status_2_in_every_format(rnncheck) -> None:

@@ -136,6 +136,90 @@ def test_a_rule_can_be_left_out_on_the_command_line_and_in_the_configuration(rnn
     assert rnncheck("cells.py").status == 0
 
 
+HOSTILE = """
+import os, sys, torch
+from torch import nn
+
+class Hostile(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, h):
+        {deed}
+        return self.cell(x, h)
+"""
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "os.chdir('/')",
+        "sys.path[:] = []",
+        "sys.stdout.close()",
+        "sys.stdout = None",
+        "sys.argv = None",
+        "[sys.modules.pop(name) for name in list(sys.modules) if name.startswith('json')]",
+    ],
+)
+def test_what_a_target_does_to_the_process_does_not_reach_the_others(rnncheck, write, deed: str) -> None:
+    write("hostile.py", HOSTILE.format(deed=deed))
+    write("cells.py", FROZEN)
+    for output_format in ("full", "json", "concise"):
+        done = rnncheck("hostile.py", "cells.py", "--output-format", output_format)
+        assert done.status == 1, done.err
+        assert "cells.py:12" in done.out or '"path": "cells.py"' in done.out
+
+
+def test_a_report_that_cannot_be_written_is_status_2(write, folder: Path) -> None:
+    write("cells.py", HEALTHY)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "rnncheck", "cells.py"], cwd=folder, stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 2
+    assert b"could not be written" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_nothing_is_clean_when_nothing_was_checked(rnncheck, write) -> None:
+    write("cells.py", FROZEN)
+    done = rnncheck("cells.py", "--select", "missing-state-size")
+    assert done.status == 2
+    assert "Nothing was checked" in done.out
+    write("nan.py", HEALTHY.replace("torch.tanh(", "float('nan') * torch.tanh("))
+    done = rnncheck("nan.py")
+    assert done.status == 2
+    assert "gives NaN or infinity" in done.out
+
+
+def test_a_class_that_may_be_a_cell_is_told_of(rnncheck, write) -> None:
+    write("cells.py", HEALTHY + "\n\nclass Odd(HealthyCell):\n    def forward(self, u, y):\n        return y\n")
+    done = rnncheck("cells.py", "--output-format", "concise")
+    assert (done.status, done.out) == (0, "")
+    assert "not checked, as no argument is named like a state: cells.py:Odd" in done.err
+
+
+def test_a_folder_holds_cells_whose_file_imports_no_framework(rnncheck, write) -> None:
+    write("cells/base.py", HEALTHY)
+    write(
+        "cells/derived.py",
+        "from base import HealthyCell\nclass Bad(HealthyCell):\n    def forward(self, x, h):\n        super().forward(x, h)\n        return h\n",
+    )
+    done = rnncheck("cells", "--output-format", "json")
+    assert [(item["target"], item["verdict"]) for item in done.results] == [
+        ("cells/base.py:HealthyCell", "clean"),
+        ("cells/derived.py:Bad", "findings"),
+    ]
+
+
+def test_the_input_shape_also_goes_into_the_constructor(rnncheck, write) -> None:
+    write("cells.py", HEALTHY)
+    done = rnncheck("cells.py", "--input-shape", "10", "--output-format", "json")
+    assert done.status == 0
+    assert done.results[0]["settings"]["kwargs"]["input_size"] == 10
+
+
 class TestErrors:
     """Each names the part at fault, ends with status 2 and shows no traceback of rnncheck's own."""
 
@@ -196,6 +280,9 @@ class TestErrors:
         write("cells.py", FROZEN)
         self.no_verdict(rnncheck("cells.py", "--backend", "tf"), "FrozenCell is a PyTorch class", "--backend torch")
 
+    def test_an_empty_target(self, rnncheck) -> None:
+        self.no_verdict(rnncheck(""), "The target is empty.")
+
     def test_a_target_that_ends_the_process(self, rnncheck, write) -> None:
         write("cells.py", HEALTHY.replace("        h_new", "        raise SystemExit(0)\n        h_new", 1))
         self.no_verdict(rnncheck("cells.py"), "ended the run with SystemExit(0)")
@@ -243,7 +330,9 @@ def test_piped_it_is_80_columns_wide_and_readable(write, rnncheck) -> None:
 
 def test_an_interruption_is_status_130(write, folder: Path) -> None:
     write("cells.py", HEALTHY + "\nimport time, pathlib\npathlib.Path('started').touch()\ntime.sleep(60)\n")
-    child = subprocess.Popen([sys.executable, "-m", "rnncheck", "cells.py"], cwd=folder, stderr=subprocess.PIPE)
+    # A shell that runs the tests in the background lets its children ignore the signal.
+    code = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); runpy.run_module('rnncheck', run_name='__main__')"
+    child = subprocess.Popen([sys.executable, "-c", code, "cells.py"], cwd=folder, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
     while not (folder / "started").exists() and time.monotonic() < deadline:
         time.sleep(0.05)

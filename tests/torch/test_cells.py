@@ -13,6 +13,7 @@ import torch_broken as broken_cells
 import torch_healthy as healthy_cells
 from cases import check, classes, expected, holds, seen
 
+BROKEN = [item for item in classes(broken_cells) if item.__name__ != "factory"]
 HEALTHY = [item for item in classes(healthy_cells) if item.__name__ not in ("State", "ScriptedStep")]
 
 
@@ -31,7 +32,7 @@ def test_a_healthy_cell_is_clean_in_other_sizes(cell: Any, options: dict[str, An
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("cell", classes(broken_cells), ids=lambda item: item.__name__)
+@pytest.mark.parametrize("cell", BROKEN, ids=lambda item: item.__name__)
 def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
     assert expected(cell)
     holds(cell, seed=seed)
@@ -50,6 +51,7 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
         ("ReturnsOldInline", None),
         ("NeverReads", "z = self.i2h(x) + self.h2h(h)"),
         ("ForgetsOneSlot", "gates = self.x(x) + self.h(h)"),
+        ("OverwritesTheState", "leave out: h = torch.zeros_like(h)"),
     ],
 )
 def test_the_suggestion_is_code_in_the_users_names(cell: str, suggestion: str | None) -> None:
@@ -179,3 +181,17 @@ class Stepping(torch.nn.Module):
 
 def test_another_method_can_be_checked() -> None:
     holds(Stepping, method="step")
+
+
+def test_sizes_are_learned_from_the_weights_of_a_factorys_cell() -> None:
+    result = check(broken_cells.factory, backend="torch")
+    assert (result.settings["input_shape"], result.states[0].shape) == ([3], (4,))
+    assert [item[0] for item in seen(result)] == ["returned-old-state"]
+
+
+def test_options_from_python_are_checked_too() -> None:
+    rnncheck = __import__("rnncheck")
+    assert rnncheck.check(broken_cells.ReturnsOldH, fail_on="never").exit_status() == 0
+    assert rnncheck.check(broken_cells.ReturnsOldH, ignore="returned-old-state", input_shape=10).exit_status() == 0
+    with pytest.raises(rnncheck.errors.UsageError, match="There is no option 'seeed'"):
+        rnncheck.check(broken_cells.ReturnsOldH, seeed=1)

@@ -202,3 +202,31 @@ class AbsorbingZeroAssumed(nn.Module):
     def forward(self, x, h):
         h = h * torch.sigmoid(self.w(x))  # expect: unchanged-initial-state warning 0
         return h
+
+
+class OverwritesTheState(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.i2h = nn.Linear(input_size, hidden_size)
+        self.h2h = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        x_proj = self.i2h(x)
+        h = torch.zeros_like(h)  # expect: ignored-recurrence error 0
+        h = torch.tanh(x_proj + self.h2h(h))
+        return h
+
+
+class ReadsOnePartOfADict(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.i = nn.Linear(input_size, hidden_size)
+        self.h = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, state):
+        h = torch.tanh(self.i(x) + self.h(state["deter"]))
+        return h, {"deter": state["deter"], "stoch": h}  # expect: returned-old-state error 0
+
+
+def factory():
+    return ReturnsOldH(3, 4)

@@ -75,7 +75,7 @@ def test_the_full_report_says_cause_line_and_remedy() -> None:
 
 def test_the_full_report_of_several_targets() -> None:
     text = render(MIXED, "full")
-    assert "✓ clean  1 rules passed" in text
+    assert "✓ clean  1 rule passed" in text
     assert "? no verdict  It raised." in text
     assert "Type this." in text
     assert "3 cells: 1 error, 1 without a verdict, 1 clean" in text
@@ -118,7 +118,7 @@ def test_what_the_target_is_called_is_data_and_never_markup(output_format: str) 
 
 def test_concise_is_one_line_a_finding() -> None:
     assert render(MIXED, "concise").splitlines() == [
-        "cells.py:22:9: returned-old-state call() computes new and returns old.",
+        "cells.py:22:9: returned-old-state Cell: call() computes new and returns old.",
         "cells.py:Odd: no-verdict It raised. Type this.",
     ]
 
@@ -162,4 +162,4 @@ def test_json_takes_any_constructor_argument() -> None:
     ],
 )
 def test_exit_status(results: tuple[Result, ...], fail_on: str, status: int) -> None:
-    assert Report(results).exit_status(fail_on) == status
+    assert Report(results, fail_on).exit_status() == status

@@ -60,6 +60,12 @@ class TestReturnedOldState:
     def test_a_slot_only_carried_along_is_a_warning(self) -> None:
         assert found(stuck(2, (1,))) == [("returned-old-state", "warning", 1, None)]
 
+    def test_the_only_slot_that_is_read_is_an_error(self) -> None:
+        given = stuck(2, (1,))
+        built = dataclasses.replace(given.built, read=(False, True))
+        roots = [item for item in found(dataclasses.replace(given, built=built)) if item[1] != "note"]
+        assert roots == [("returned-old-state", "error", 1, None)]
+
     def test_a_slot_that_the_cell_itself_fills_is_a_note(self) -> None:
         given = stuck(2, (1,), initial=Initial("init_hidden()", True, (True, False)))
         assert found(given) == [("returned-old-state", "note", 1, None)]
