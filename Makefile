@@ -19,6 +19,8 @@ lint: $(READY)
 	$(BIN)/mypy
 
 # The two frameworks are never imported into one process.
+# One thread each: the cells are small, and threads that wait for a core cost more than they bring.
+unit torch tf: export OMP_NUM_THREADS = 1
 unit: $(READY)
 	$(BIN)/pytest tests/unit tests/cli tests/package
 

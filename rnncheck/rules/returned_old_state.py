@@ -7,8 +7,8 @@ back with the one that went in, number for number. The local variables of the ru
 a new value was computed and dropped, and on which line.
 
 It is an error when a new value was computed, when every slot is stuck, or when no other slot is read; a warning
-for a slot that is only carried along while others move; a note when the slot moves with other weights (a gate that starts closed),
-or when the cell itself fills it with something other than zeros (a mask, a context).
+for a slot that is only carried along while others move; a note when the slot moves with other weights (a gate
+that starts closed), or when the cell itself fills it with something other than zeros (a mask, a context).
 
 ## Why it is bad
 
