@@ -22,7 +22,7 @@ from rnncheck.capture import METHOD, Binding, Return
 from rnncheck.definitions import words
 from rnncheck.probes import Lab, Probe
 from rnncheck.trace import Computed, Span
-from rnncheck.unroll import Run, Step, different
+from rnncheck.unroll import Run, State, Step, different
 
 Key = tuple[str, int, int, int]
 
@@ -184,25 +184,35 @@ def entered(lab: Lab, probe: Probe, path: str | None) -> tuple[Span | None, int 
 def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | None) -> tuple[Span | None, bool]:
     """Where an unread slot was lost: the statement that binds its name to a value that depends on nothing, else the
     first that names it and computes from the input alone. The flag tells the first kind, an overwriting."""
-    x, other_x = probe.inputs[0], _other(probe.inputs[0])
-    other = probe.start.with_slot(slot, probe.others[slot])
-    runs = [(x, probe.start), (x, other), (other_x, probe.start)]
-    base, by_slot, by_input = (lab.run(given[None], start, record=True).steps[0] for given, start in runs)
+    x = probe.inputs[0]
+    everything = State(probe.start.structure, probe.others)
+    runs = [
+        (x, probe.start),
+        (x, probe.start.with_slot(slot, probe.others[slot])),
+        *((other, start) for other in (_other(x), -x, 10 * x) for start in (probe.start, everything)),
+    ]
+    base, by_slot, *varied = (lab.run(given[None], start, record=True).steps[0] for given, start in runs)
     named: Span | None = None
     valid = list(names)
     for key, binding in _bindings(base).items():
-        twins = [_bindings(step).get(key) for step in (by_slot, by_input)]
-        if binding.frame != METHOD or any(binding.value is old for old in base.passed) or None in twins:
+        if binding.frame != METHOD or any(binding.value is old for old in base.passed):
             continue
-        numpy = lab.bound.backend.numpy
-        changes = [twin is not None and different(numpy(binding.value), numpy(twin.value)) for twin in twins]
-        if changes == [False, False] and binding.name in valid:
+        by_its_value = _changes(lab, key, binding, [by_slot])
+        by_the_rest = _changes(lab, key, binding, varied)
+        if not by_its_value and not by_the_rest and binding.name in valid:
             return source.span(path, binding.line), True
-        if changes == [False, True] and named is None and source.mentions(path, binding.line, valid):
+        if not by_its_value and by_the_rest and named is None and source.mentions(path, binding.line, valid):
             named = source.span(path, binding.line)
         # From here on the name means something else.
         valid = [name for name in valid if name != binding.name]
     return named, False
+
+
+def _changes(lab: Lab, key: Key, binding: Binding, steps: Sequence[Step]) -> bool:
+    """Whether a local variable had another value in any of these steps, or was not computed there."""
+    numpy = lab.bound.backend.numpy
+    twins = [_bindings(step).get(key) for step in steps]
+    return any(twin is None or different(numpy(binding.value), numpy(twin.value)) for twin in twins)
 
 
 def _other(x: Array) -> Array:

@@ -156,6 +156,8 @@ def signature_of(cell: Any, method: str) -> Signature:
         every = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return Signature("input", "state", True, False, False, None)
+    # A scripted class shows its method unbound.
+    every = every[1:] if every and every[0].name == "self" else every
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     positional = [parameter for parameter in every if parameter.kind in kinds]
     keyword = [

@@ -119,6 +119,14 @@ def _try(callee: Callee, inputs: Sequence[Tensor], guess: Guess, state_first: bo
         raise NotAccepted("takes a state without tensors.")
     returned = _attempt(callee, inputs[0], guess.value)
     shapes = [tuple(leaf.shape) for leaf in leaves]
+    rows = int(inputs[0].shape[0])
+    if not any(rows in shape for shape in shapes):
+        given = outline(guess.value, backend)
+        raise NotAccepted(
+            f"keeps a state ({given}) without a row for each of the {rows} rows of its input: is it a layer that "
+            "runs over a whole sequence?",
+            returned=returned,
+        )
     reading = _reading(backend, _readings(output_first, state_first), returned, skeleton, shapes)
     if reading is None:
         if returned is None:

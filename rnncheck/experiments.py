@@ -23,7 +23,7 @@ from rnncheck.structure import flatten
 from rnncheck.trace import Behaviour, Computed, Declaration, Influence, Initial, Method, Slot, SlotStep, Trace, Weight
 from rnncheck.unroll import Run, State, different
 
-UNREAD_GRADIENTS = 4
+UNREAD_GRADIENTS = 6
 """How many more gradients are taken before a part of a weight counts as never used."""
 
 
@@ -324,19 +324,31 @@ def _by_source(gradients: Gradients | None, count: int) -> tuple[tuple[float | N
     return tuple(tuple(row[index] for row in gradients.sources) for index in range(count))
 
 
+def _idle_block(used: Array, width: int) -> bool:
+    """Whether one block of a slot's width, as a gate or a part of a concatenation takes it, is idle and all the
+    rest is not: units that are dead here and there, or rows not picked, do not lie so."""
+    for axis in range(used.ndim):
+        alive = np.asarray(used.any(axis=tuple(other for other in range(used.ndim) if other != axis))).reshape(-1)
+        idle = np.flatnonzero(~alive)
+        whole = len(idle) == width < len(alive) and idle[-1] - idle[0] == width - 1
+        if whole and (idle[0] % width == 0 or idle[-1] == len(alive) - 1):
+            return True
+    return False
+
+
 def _weights(bound: Bound, gradients: Gradients | None) -> tuple[Weight, ...]:
     """The trainable weights and the layers that were never called, with what was seen of their use."""
     if gradients is None:
         return ()
     elsewhere = source.attributes_elsewhere(type(bound.cell), bound.callee.method)
 
+    widths = {int(leaf.shape[-1]) for leaf in bound.initial if len(leaf.shape) > 1}
+
     def seen(name: str, shape: tuple[int, ...], used: Array | None) -> Weight:
-        idle = used is None or any(
-            not used.any(axis=tuple(other for other in range(used.ndim) if other != axis)).all()
-            for axis in range(used.ndim)
-        )
+        blocks = () if used is None else tuple(sorted(width for width in widths if _idle_block(used, width)))
         dead = used is not None and not used.any()
-        return Weight(name, shape, used is not None, dead, idle, name.partition(".")[0].partition("[")[0] in elsewhere)
+        attribute = name.partition(".")[0].partition("[")[0]
+        return Weight(name, shape, used is not None, dead, blocks, attribute in elsewhere)
 
     weights = bound.backend.weights(bound.cell)
     found = [

@@ -9,6 +9,7 @@ import ast
 import functools
 import inspect
 import linecache
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from rnncheck.trace import Span
@@ -70,7 +71,15 @@ def mentions(path: str | None, line: int, expressions: Sequence[str]) -> bool:
     value = getattr(node, "value", None)
     if not isinstance(value, ast.expr):
         return False
-    return any(ast.unparse(part) in expressions for part in ast.walk(value) if isinstance(part, ast.expr))
+    # What only asks for a shape or a device takes nothing of the value.
+    about = {
+        id(part.value)
+        for part in ast.walk(value)
+        if isinstance(part, ast.Attribute)
+        and (part.attr in TENSOR_ATTRIBUTES or part.attr.startswith(("size", "new_")))
+    }
+    parts = [part for part in ast.walk(value) if isinstance(part, ast.expr) and id(part) not in about]
+    return any(ast.unparse(part) in expressions for part in parts)
 
 
 def class_line(path: str | None, name: str, method_line: int | None) -> int | None:
@@ -209,12 +218,8 @@ def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:
             if name not in step:
                 step.add(name)
                 waiting.append(name)
-    making = ("__init__", "build", "get_config", "extra_repr", "setup")
-    other = [
-        name
-        for name in functions
-        if name not in step and name not in making and not name.startswith(("init", "reset", "_init", "_reset"))
-    ]
+    making = re.compile(r"__init__|build|setup|get_config|extra_repr|.*(param|weight).*")
+    other = [name for name in functions if name not in step and not making.fullmatch(name)]
     return {attribute for name in other for attribute in uses[name]}
 
 

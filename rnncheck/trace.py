@@ -128,20 +128,20 @@ class Influence:
 @dataclass(frozen=True)
 class Weight:
     """A trainable weight. ``reached`` is False when no gradient path leads from it to any result; ``dead``
-    when there is a path but every derivative along it is zero; ``idle_part`` when that holds for some of
-    its rows or columns. ``elsewhere``: another method of the class uses it. The shape is empty for a layer
-    that was never called and so has no weights."""
+    when there is a path but every derivative along it is zero; ``idle_blocks`` are the widths of the slots of
+    which a block of rows or columns as wide is so. ``elsewhere``: another method of the class uses it. The
+    shape is empty for a layer that was never called and so has no weights."""
 
     name: str
     shape: tuple[int, ...]
     reached: bool
     dead: bool
-    idle_part: bool
+    idle_blocks: tuple[int, ...] = ()
     elsewhere: bool = False
 
-    @property
-    def unused(self) -> bool:
-        return not self.reached or self.dead
+    def could_take(self, width: int) -> bool:
+        """Whether a state of this width could go through it: a matrix with such a side, or a layer never called."""
+        return not self.shape or (width in self.shape and sum(size > 1 for size in self.shape) > 1)
 
 
 @dataclass(frozen=True)

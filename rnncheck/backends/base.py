@@ -109,7 +109,7 @@ class Backend(Protocol):
         """Arrays of the cell that are no weights and hold zeros alone."""
 
     def unused_layers(self, cell: Any) -> list[str]:
-        """Layers of the cell that were never called, by their attributes, where that can be told."""
+        """Layers of units that were never called, by their attributes, where that can be told."""
 
     def float_dtype(self, cell: Any) -> str:
         """The dtype in which the cell computes."""

@@ -128,7 +128,7 @@ class TensorFlowBackend:
             for name, layer in vars(cell).items()
             if isinstance(layer, keras.layers.Layer)
             and not layer.built
-            and not getattr(type(layer).build, "_is_default", False)
+            and isinstance(getattr(layer, "units", None), int)
         ]
 
     def float_dtype(self, cell: Any) -> str:

@@ -7,9 +7,9 @@ reached and then by perturbations from a thousandth to ten times its scale, and 
 number for number over several steps. A gradient says whether the state is connected at all. What shows no
 influence is tried again with weights drawn afresh.
 
-It is an error when the whole state is ignored; a warning for one slot of several when weights lie idle with
-it; a note when weights drawn afresh bring it to life (a recurrence that starts at zero), or when a slot is
-only kept for the caller.
+It is an error when the whole state is ignored; a warning for one slot of several when the code names its old
+value to no effect, or when weights lie idle with it; a note when weights drawn afresh bring it to life (a
+recurrence that starts at zero), or when a slot is only kept for the caller.
 
 ## Why it is bad
 
@@ -18,7 +18,8 @@ What the cell saw at earlier steps is lost. It is a feed-forward layer, whatever
 ## Known problems
 
 A slot that is returned for the caller and never read (a mean, a copy of the output) is told from a forgotten
-one by the weights that lie idle. A forgotten slot without any weights of its own is only a note.
+one by what the code does with its old value and by the weights that lie idle. A slot that the code does not
+name at all, and that has no weights of its own, is only a note.
 
 ## Example
 
@@ -105,7 +106,7 @@ def _whole(trace: Trace) -> Finding:
             "redrawn_weights": len(trace.conclusive_redraws),
             "idle_weights": [weight.name for weight in idle],
         },
-        explained_by="returned-old-state" if not any(trace.built.moves) else None,
+        explained_by=_cause(trace),
     )
 
 
@@ -173,23 +174,21 @@ def _asleep(trace: Trace, *, woken: bool) -> Finding:
         location=at(trace, trace.method.returns),
         steps=(0, len(trace.steps) - 1),
         evidence={"by_value": "never", "redrawn_weights": len(trace.conclusive_redraws), "reads_when_redrawn": woken},
-        explained_by="returned-old-state" if not any(trace.built.moves) else None,
+        explained_by=_cause(trace),
     )
 
 
 def _one(trace: Trace, slot: Slot) -> Finding:
-    method = trace.method
-    idle = [
-        weight for weight in _idle(trace) if not weight.shape or (slot.shape[-1:] and slot.shape[-1] in weight.shape)
-    ]
-    partly = [weight for weight in trace.weights if weight.idle_part and not weight.elsewhere]
-    severity: Severity = "warning" if idle or partly else "note"
+    method, name = trace.method, _old(trace, slot)
+    width = slot.shape[-1] if slot.shape else 1
+    idle = [weight for weight in _idle(trace) if weight.could_take(width)]
+    partly = [weight for weight in trace.weights if width in weight.idle_blocks and not weight.elsewhere]
+    severity: Severity = "warning" if idle or partly or _lost(trace, slot) else "note"
     reason = _unused(idle) or (f"; part of {listing(weight.name for weight in partly)} goes unused" if partly else "")
-    produced = method.produced[slot.index] if method.produced else None
-    name = _old(trace, slot)
     message = f"{name} influences neither the next state nor the output of {method.name}(){reason}."
     if severity == "note":
-        message = f"{name} is never read: {method.name}() only keeps it for the caller."
+        message = f"{name} is never read by {method.name}(): it can only be kept for the caller."
+    produced = method.produced[slot.index] if method.produced else None
     return Finding(
         rule=RULE.id,
         severity=severity,
@@ -204,7 +203,14 @@ def _one(trace: Trace, slot: Slot) -> Finding:
             "redrawn_weights": len(trace.conclusive_redraws),
             "idle_weights": [weight.name for weight in idle or partly],
         },
+        explained_by=_cause(trace),
     )
+
+
+def _cause(trace: Trace) -> str | None:
+    """A new state that was dropped takes with it what it was computed from."""
+    dropped = any(update.is_update for updates in trace.computed for update in updates)
+    return "returned-old-state" if dropped or not any(trace.built.moves) else None
 
 
 RULE = Rule("ignored-recurrence", "the state that went in influences neither the next state nor the output", check)

@@ -228,5 +228,18 @@ class ReadsOnePartOfADict(nn.Module):
         return h, {"deter": state["deter"], "stoch": h}  # expect: returned-old-state error 0
 
 
+class ForgetsASlotWithoutWeights(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Linear(input_size + hidden_size, 2 * hidden_size)
+
+    def forward(self, x, state):
+        h, trace = state
+        u, v = self.w(torch.cat([x, h], 1)).chunk(2, 1)
+        mixed = torch.tanh(u) + torch.zeros_like(trace)  # expect: ignored-recurrence warning 1
+        h = torch.tanh(mixed)
+        return h, (h, v)
+
+
 def factory():
     return ReturnsOldH(3, 4)

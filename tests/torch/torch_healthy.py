@@ -148,6 +148,28 @@ class KeptForTheCaller(nn.Module):
         return deter, {"deter": deter, "mean": self.mean(deter)}
 
 
+class KeptBesideSparseWeights(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.codes = nn.Embedding(64, hidden_size)
+        self.pick = nn.Linear(input_size + hidden_size, 64)
+        self.wide = nn.Linear(hidden_size, 256)
+        self.project = nn.Linear(256, hidden_size)
+        self.spare = nn.LayerNorm(hidden_size)
+        self.start = nn.Parameter(torch.zeros(hidden_size))
+
+    def init_state(self, batch_size):
+        start = self.start.expand(batch_size, -1)
+        return start, torch.zeros_like(start)
+
+    def forward(self, x, state):
+        code, logits = state
+        picked = self.pick(torch.cat([x, code], -1)).argmax(-1)
+        code = self.codes(picked) + 0.1 * code
+        logits = self.project(F.relu(self.wide(code) - 0.5))
+        return code, (code, logits)
+
+
 class StepCounter(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()

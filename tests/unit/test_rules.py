@@ -11,7 +11,7 @@ from rnncheck.findings import Finding
 from rnncheck.rules import IDS, RULES, by_id
 from rnncheck.run import apply
 from rnncheck.settings import Settings
-from rnncheck.trace import Declaration, Initial, Trace, Weight
+from rnncheck.trace import Declaration, Initial, Span, Trace, Weight
 
 
 def found(given: Trace, **settings: object) -> list[tuple[str, str, int | None, str | None]]:
@@ -95,7 +95,7 @@ class TestReturnedOldState:
 
 class TestIgnoredRecurrence:
     def test_the_whole_state_is_an_error_that_names_the_idle_weight(self) -> None:
-        weights = (Weight("W_ih.weight", (8, 5), True, False, False), Weight("W_hh.weight", (8, 8), False, False, True))
+        weights = (Weight("W_ih.weight", (8, 5), True, False), Weight("W_hh.weight", (8, 8), False, False))
         given = trace(built=behaviour(read=(False,)), weights=weights)
         finding = only(given)
         assert (finding.rule, finding.severity) == ("ignored-recurrence", "error")
@@ -116,19 +116,38 @@ class TestIgnoredRecurrence:
         assert found(trace(built=dead, redrawn=(blown,)))[0][1] == "note"
 
     def test_one_slot_with_idle_weights_is_a_warning(self) -> None:
-        weights = (Weight("U.weight", (8, 8), False, False, True),)
+        weights = (Weight("U.weight", (8, 8), False, False),)
         given = trace(2, built=behaviour(2, read=(False, True)), weights=weights)
         assert found(given) == [("ignored-recurrence", "warning", 0, None)]
 
     def test_one_slot_whose_idle_weight_another_method_uses_is_a_note(self) -> None:
-        weights = (Weight("head.weight", (8, 8), False, False, True, elsewhere=True),)
+        weights = (Weight("head.weight", (8, 8), False, False, elsewhere=True),)
         given = trace(2, built=behaviour(2, read=(False, True)), weights=weights)
         assert found(given) == [("ignored-recurrence", "note", 0, None)]
 
     def test_one_slot_with_idle_rows_is_a_warning(self) -> None:
-        weights = (Weight("gates.weight", (32, 13), True, False, True),)
+        weights = (Weight("gates.weight", (32, 13), True, False, (8,)),)
         given = trace(2, built=behaviour(2, read=(True, False)), weights=weights)
         assert found(given) == [("ignored-recurrence", "warning", 1, None)]
+
+    @pytest.mark.parametrize("shape", [(8,), (1, 8), (5, 7)])
+    def test_an_idle_weight_that_could_not_take_the_slot_is_no_evidence(self, shape: tuple[int, ...]) -> None:
+        given = trace(2, built=behaviour(2, read=(False, True)), weights=(Weight("h0", shape, False, False),))
+        assert found(given) == [("ignored-recurrence", "note", 0, None)]
+
+    def test_one_slot_that_the_code_names_to_no_effect_is_a_warning(self) -> None:
+        given = trace(2, built=behaviour(2, read=(False, True)))
+        method = dataclasses.replace(
+            given.method, lost=(Span(4, 4, 9, "h = zeros_like(h)"), None), overwritten=(True, False)
+        )
+        findings, _ = apply(dataclasses.replace(given, method=method), Settings())
+        assert [(item.severity, item.location.line) for item in findings] == [("warning", 4)]
+
+    def test_what_follows_from_a_dropped_new_value_is_explained_by_it(self) -> None:
+        given = stuck(2, (1,), computed=((), (computed("c_new"),)))
+        built = dataclasses.replace(given.built, read=(False, True))
+        roots = [item for item in found(dataclasses.replace(given, built=built)) if item[3] is None]
+        assert [item[0] for item in roots] == ["returned-old-state"]
 
     def test_one_slot_kept_for_the_caller_is_a_note(self) -> None:
         given = trace(2, built=behaviour(2, read=(False, True)))

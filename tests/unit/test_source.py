@@ -113,12 +113,31 @@ class Stepped:
     def _help(self) -> int:
         return self.helped
 
-    def reset_state(self) -> None:
+    def reset_parameters(self) -> None:
         self.kept = 0
+
+    def init_state(self) -> int:
+        return self.start
 
     def predict(self) -> int:
         return self.head + self.made
 
 
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("z = a(x) + 0 * b(h)", True),
+        ("z = zeros_like(h)", True),
+        ("z = states[0] * x", True),
+        ("z = x.reshape(h.shape)", False),
+        ("z = x + h.new_zeros(h.size(0))", False),
+        ("z = self.h(x)", False),
+        ("h = x", False),
+    ],
+)
+def test_whether_a_statement_uses_a_value(tmp_path: Path, statement: str, expected: bool) -> None:
+    assert source.mentions(write(tmp_path, f"{statement}\n"), 1, ["h", "states[0]"]) is expected
+
+
 def test_what_other_methods_use_is_told_from_what_the_step_uses() -> None:
-    assert source.attributes_elsewhere(Stepped, "forward") == {"head", "made"}
+    assert source.attributes_elsewhere(Stepped, "forward") == {"head", "made", "start"}

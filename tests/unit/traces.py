@@ -53,7 +53,7 @@ def trace(slots: int = 1, **changes: Any) -> Trace:
         built=behaviour(slots),
         redrawn=(),
         influence=Influence((*names, "input"), names, ((1.0,) * slots,) * (slots + 1), ((1.0,) * slots,) * (slots + 1)),
-        weights=(Weight("W.weight", (UNITS, UNITS), True, False, False),),
+        weights=(Weight("W.weight", (UNITS, UNITS), True, False),),
         computed=((),) * slots,
         repeatable=True,
     )
