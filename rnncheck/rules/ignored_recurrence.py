@@ -181,7 +181,7 @@ def _asleep(trace: Trace, *, woken: bool) -> Finding:
 def _one(trace: Trace, slot: Slot) -> Finding:
     method, name = trace.method, _old(trace, slot)
     width = slot.shape[-1] if slot.shape else 1
-    idle = [weight for weight in _idle(trace) if weight.could_take(width)]
+    idle = [weight for weight in _idle(trace) if not weight.reached and weight.could_take(width)]
     partly = [weight for weight in trace.weights if width in weight.idle_blocks and not weight.elsewhere]
     severity: Severity = "warning" if idle or partly or _lost(trace, slot) else "note"
     reason = _unused(idle) or (f"; part of {listing(weight.name for weight in partly)} goes unused" if partly else "")
