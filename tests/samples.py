@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import rnncheck
+
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "sample_cells"
 
@@ -27,3 +29,17 @@ def expected(path: Path) -> list[tuple[str, int]]:
 def code(path: Path) -> str:
     """The sample without its marks, as the documentation shows it."""
     return re.sub(r"  # expect: [\w-]+", "", path.read_text())
+
+
+def fires_exactly_its_rule(path: Path, seed: int) -> None:
+    """A broken sample: its rule on its marked line, as an error, and nothing else."""
+    (result,) = rnncheck.check(str(path), seed=seed).results
+    roots = [finding for finding in result.findings if finding.explained_by is None]
+    assert [(finding.rule, finding.location.line) for finding in roots] == expected(path)
+    assert {finding.severity for finding in roots} == {"error"}
+
+
+def fires_nothing(path: Path, seed: int) -> None:
+    """A repaired sample."""
+    (result,) = rnncheck.check(str(path), seed=seed).results
+    assert (result.verdict, result.findings, result.error) == ("clean", (), None)
