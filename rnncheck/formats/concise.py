@@ -1,6 +1,6 @@
 """One line a finding: ``path:line:col: rule message``, for editors, grep and people in a hurry.
 
-The message starts with the class, since two classes may share a line, and ends with ``(warning)`` for one.
+The message names the class, since two classes may share a line, and ends with ``(warning)`` for one.
 
 A clean target has no line. A target without a verdict has one, with ``no-verdict`` in place of the rule.
 """
@@ -32,4 +32,5 @@ def _line(result: Result, finding: Finding) -> str:
     where = f"{place.path}:{place.line}:{place.column or 1}" if place.path and place.line else result.target
     name = result.target.rpartition(":")[2]
     aside = " (warning)" if finding.severity == "warning" else ""
-    return one_line(f"{where}: {finding.rule} {name}: {finding.message}{aside}")
+    message = finding.message if finding.message.startswith(name) else f"{name}: {finding.message}"
+    return one_line(f"{where}: {finding.rule} {message}{aside}")
