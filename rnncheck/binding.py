@@ -61,7 +61,8 @@ def _input_shapes(built: Built, backend: Backend, cell: Any) -> list[tuple[int, 
         return [shape]
     sizes = _weight_sizes(backend, cell)
     # A weight may take the input and the state side by side.
-    beside = [size - hidden for size in sizes for hidden in _parts_of(sizes) if size - hidden > 0]
+    hiddens = [*sizes, *_parts_of(sizes)]
+    beside = [size - hidden for size in sizes for hidden in hiddens if size > hidden]
     widths = dict.fromkeys([build.INPUT, *sizes, *beside])
     return [(width,) for width in list(widths)[:12]]
 

@@ -94,6 +94,24 @@ def test_a_file_and_a_folder_check_every_cell_in_them(rnncheck, write) -> None:
     ]
 
 
+def test_a_factory_an_instance_and_a_nested_attribute_in_one_call(rnncheck, write) -> None:
+    write(
+        "cells.py",
+        HEALTHY + "\n\ndef make():\n    return HealthyCell(3, 4)\n\n"
+        "cell = HealthyCell(6, 7)\n\nclass Holder:\n    class Inner:\n        Cell = HealthyCell\n",
+    )
+    done = rnncheck("cells.py:make", "cells:cell", "cells:Holder.Inner.Cell", "--output-format", "json")
+    assert done.status == 0
+    shapes = [(result["settings"]["input_shape"], result["states"][0]["shape"]) for result in done.results]
+    assert shapes == [([3], [4]), ([6], [7]), ([5], [8])]
+
+
+def test_a_script_that_trains_when_imported_is_read_for_its_definitions(rnncheck, write) -> None:
+    write("train.py", FROZEN + "\n\ncell = FrozenCell(5, 8)\nwhile True:\n    pass\n")
+    done = rnncheck("train.py", "--defs-only", "--output-format", "concise", timeout=60)
+    assert (done.status, "train.py:12:9: returned-old-state" in done.out) == (1, True)
+
+
 def test_stdout_is_the_report_whatever_the_cell_prints(rnncheck, write) -> None:
     noise = (
         "        print('{not json')\n"
