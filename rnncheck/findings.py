@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
 Verdict = Literal["clean", "findings", "error"]
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from typing import Any
 
 from rnncheck import definitions, usertrace
 from rnncheck.backends.noise import quiet_tensorflow
-from rnncheck.errors import RnncheckError, TargetError
+from rnncheck.errors import TargetError
 from rnncheck.hints import api_hint
 
 
@@ -342,6 +342,3 @@ def _cells(path: Path, found: _Module) -> Iterator[Loaded]:
     for cls in cells:
         yield Loaded(f"{path}:{cls.__name__}", cls, cls.__name__, remarks)
         remarks = ()
-
-
-__all__ = ["Loaded", "NoCell", "RnncheckError", "Spec", "load", "load_file", "parse"]

@@ -26,13 +26,6 @@ class Slot:
     shape: tuple[int, ...]
     dtype: str
 
-    @property
-    def size(self) -> str:
-        """How wide the slot is, in words."""
-        if len(self.shape) == 1:
-            return f"{self.shape[0]} unit{'s' if self.shape[0] != 1 else ''}"
-        return "x".join(map(str, self.shape)) or "a scalar"
-
 
 @dataclass(frozen=True)
 class SlotStep:
