@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from rnncheck import build, usertrace
-from rnncheck.backends.base import Backend, numpy_dtype
+from rnncheck.backends.base import Backend
 from rnncheck.build import Built
-from rnncheck.convention import Bound, Callee, signature_of
-from rnncheck.discovery import discover
+from rnncheck.convention import Bound, Form
+from rnncheck.discovery import Search
 from rnncheck.errors import CallError
 from rnncheck.settings import Settings
+
+SPATIAL = (6, 7, 4)
+"""The height, width and depth of an image that is tried; they differ, so that a mixed-up axis cannot hide."""
+TOKENS = 4
+"""How many different whole numbers are tried on a cell that looks them up."""
+COMMON = (Form("rows"), Form("batch first"), Form("time first"))
+RARE = (Form("columns"), Form("single"))
+SECONDS = 8.0
+"""How long one cell may be tried."""
 
 
 def bind(backend: Backend, cell: Any, settings: Settings, built: Built) -> tuple[Bound, tuple[int, ...]]:
@@ -22,49 +31,75 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built) -> tuple
     Raises CallError with the cell's own complaint about the likeliest shape.
     """
     refused: CallError | None = None
+    until = time.monotonic() + SECONDS
     shapes = [settings.input_shape] if settings.input_shape else _input_shapes(built, backend, cell)
-    for shape in shapes:
+    for shape, forms, effort in _order(backend, cell, shapes, settings):
         try:
-            return _discover(backend, cell, settings, shape, built), shape
+            _prepare(backend, cell, (settings.batch, *shape))
+            with backend.without_gradient():
+                widths = _hidden_widths(built, backend, cell, shape)
+                return Search(backend, cell, settings, widths, shape, until).found(forms, effort), shape
         except CallError as error:
             refused = refused or error
+        if time.monotonic() > until:
+            break
     assert refused is not None
     raise refused
 
 
-def _discover(backend: Backend, cell: Any, settings: Settings, shape: tuple[int, ...], built: Built) -> Bound:
-    method = settings.method or backend.method
-    callee = Callee(backend, cell, method, signature_of(cell, method))
+def _order(
+    backend: Backend, cell: Any, shapes: Sequence[tuple[int, ...]], settings: Settings
+) -> Iterator[tuple[tuple[int, ...], Sequence[Form], str]]:
+    """Row shapes with layouts, likeliest first, and how hard to look."""
+    if backend.embeds(cell):
+        tokens = [dataclasses.replace(form, tokens=TOKENS) for form in (*COMMON, Form("single"))]
+        yield settings.input_shape or (), tokens, "likely"
+    for shape in shapes:
+        yield shape, COMMON, "likely"
+    if backend.name == "torch":
+        for shape in shapes:
+            if len(shape) == 1:
+                yield shape, RARE, "likely"
+    for shape in shapes[:4]:
+        yield shape, COMMON, "wide"
+    for shape in shapes:
+        yield shape, COMMON, "kept"
+
+
+def _prepare(backend: Backend, cell: Any, shape: tuple[int, ...]) -> None:
     try:
-        backend.prepare(cell, (settings.batch, *shape))
+        backend.prepare(cell, shape)
     except Exception as error:
         where = usertrace.place(error)
         raise CallError(
             f"{type(cell).__name__}.build() raised {usertrace.summary(error)}{f' ({where})' if where else ''}.",
             details=usertrace.format_user(error),
         ) from error
-    rng = np.random.default_rng(settings.seed)
-    dtype = backend.float_dtype(cell)
-    arrays = [rng.standard_normal((settings.batch, *shape)).astype(numpy_dtype(dtype)) for _ in range(2)]
-    inputs = [backend.tensor(array, dtype) for array in arrays]
-    with backend.without_gradient():
-        return discover(callee, inputs, _hidden_widths(built, backend, cell, shape))
 
 
 def _input_shapes(built: Built, backend: Backend, cell: Any) -> list[tuple[int, ...]]:
     """Row shapes of the input to try, likeliest first."""
     known = built.width("input") or _attribute(cell, "input", build.INPUT_NAMES)
-    if known is not None:
-        return [(known,)]
     shape = _built_shape(cell)
-    if shape is not None:
+    if shape is not None and known is None:
         return [shape]
     sizes = _weight_sizes(backend, cell)
     # A weight may take the input and the state side by side.
     hiddens = [*sizes, *_parts_of(sizes)]
     beside = [size - hidden for size in sizes for hidden in hiddens if size > hidden]
-    widths = dict.fromkeys([build.INPUT, *sizes, *beside])
-    return [(width,) for width in list(widths)[:12]]
+    widths = [known] if known is not None else list(dict.fromkeys([build.INPUT, *sizes, *beside]))[:12]
+    return [*_images(backend, cell, widths), *((width,) for width in widths)]
+
+
+def _images(backend: Backend, cell: Any, widths: Sequence[int]) -> list[tuple[int, ...]]:
+    """Shapes of images, where the cell convolves."""
+    ranks = {len(weight.shape) - 2 for weight in backend.weights(cell)} & {1, 2, 3}
+    shapes = []
+    for rank in sorted(ranks, reverse=True):
+        spatial = SPATIAL[:rank]
+        for channels in widths:
+            shapes.append((*spatial, channels) if backend.channels_last() else (channels, *spatial))
+    return shapes
 
 
 def _built_shape(cell: Any) -> tuple[int, ...] | None:
@@ -85,7 +120,7 @@ def _hidden_widths(built: Built, backend: Backend, cell: Any, shape: tuple[int, 
         _attribute(cell, "both", build.BOTH_NAMES),
     ]
     sizes = _weight_sizes(backend, cell)
-    every = [*found, build.HIDDEN, *sizes, shape[-1], *_parts_of(sizes)]
+    every = [*found, build.HIDDEN, *sizes, *shape[-1:], *_parts_of(sizes)]
     return list(dict.fromkeys(width for width in every if width is not None))[:12]
 
 

@@ -125,6 +125,18 @@ def is_input_name(name: str) -> bool:
     return bool(words(name) & INPUT_WORDS)
 
 
+def is_step_name(name: str) -> bool:
+    """Whether a method of this name is one step of a cell."""
+    parts = words(name)
+    if name.startswith("_") or parts & {"training", "validation", "test", "predict", "optimizer", "lr", "configure"}:
+        return False
+    return bool(parts & {"step", "recurrence", "recurrent", "recur"}) or name in (
+        "update",
+        "forward_one",
+        "one_forward",
+    )
+
+
 def method_of(cls: type) -> Callable[..., Any] | None:
     """The ``call`` or ``forward`` that the class or one of its bases outside the frameworks defines."""
     for name in ("call", "forward"):
@@ -142,6 +154,11 @@ def is_network_class(cls: type) -> bool:
 
 def _root(item: Any) -> str:
     return str(getattr(item, "__module__", None)).partition(".")[0]
+
+
+def is_framework(cls: type) -> bool:
+    """Whether a framework defines this class."""
+    return cls is object or _root(cls) in FRAMEWORKS
 
 
 def _is_framework_cell(base: type) -> bool:

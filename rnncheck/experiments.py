@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnncheck import build, computed, probes, source
-from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged, numpy_dtype
+from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged
 from rnncheck.binding import bind
 from rnncheck.build import Built
 from rnncheck.computed import dropped
@@ -19,9 +19,10 @@ from rnncheck.convention import Bound
 from rnncheck.errors import CallError, RnncheckError
 from rnncheck.probes import Lab, Probe
 from rnncheck.settings import Settings
+from rnncheck.signature import EACH, KEPT
 from rnncheck.structure import flatten
 from rnncheck.trace import Behaviour, Computed, Declaration, Influence, Initial, Method, Slot, SlotStep, Trace, Weight
-from rnncheck.unroll import Run, State, different
+from rnncheck.unroll import Run, State, Step, different
 
 UNREAD_GRADIENTS = 6
 """How many more gradients are taken before a part of a weight counts as never used."""
@@ -76,7 +77,7 @@ def _observed(
     bound: Bound, shape: tuple[int, ...], built: Built, declared: bool | None, settings: Settings
 ) -> Observed:
     rng = np.random.default_rng(settings.seed)
-    inputs = rng.standard_normal((settings.steps, settings.batch, *shape)).astype(numpy_dtype(bound.input_dtype))
+    inputs = bound.form.draw(rng, (settings.steps, bound.batch, *shape), bound.input_dtype)
     initial, start = _initial(bound, settings, rng)
     lab, main, repeatable = _first_run(Lab(bound, settings.seed, inputs, start))
     trace = _trace(lab, initial, main, repeatable, declared)
@@ -149,15 +150,13 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
     candidates = [() if behaviour.moves[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
     chosen = computed.assign(candidates, names)
     targets = (*names, "output") if main.steps[0].outputs else tuple(names)
-    arrays = lab.initial.arrays
+    shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
     return Trace(
         backend=backend.name,
         method=method,
-        slots=tuple(
-            Slot(slot, names[slot], arrays[slot].shape[1:], backend.dtype(bound.initial[slot])) for slot in slots
-        ),
+        slots=tuple(Slot(slot, names[slot], shapes[slot], backend.dtype(bound.initial[slot])) for slot in slots),
         structure=bound.convention.state,
-        steps=tuple(_slot_steps(step, index, chosen) for index, step in enumerate(main.steps)),
+        steps=tuple(_slot_steps(bound, step, index, chosen) for index, step in enumerate(main.steps)),
         initial=initial,
         declaration=_declaration(bound.cell, declared),
         built=behaviour,
@@ -210,12 +209,13 @@ def _described(
     )
 
 
-def _slot_steps(step: Any, index: int, chosen: Sequence[Sequence[Computed]]) -> tuple[SlotStep, ...]:
+def _slot_steps(bound: Bound, step: Step, index: int, chosen: Sequence[Sequence[Computed]]) -> tuple[SlotStep, ...]:
     result = []
     for slot, (previous, returned, same) in enumerate(zip(step.previous, step.returned, step.same_object)):
         updates = [item for item in chosen[slot] if item.is_update]
         new = returned if different(previous, returned) else updates[0].values[index] if updates else None
-        result.append(SlotStep(previous, returned, same, new))
+        before, after = (bound.rows_first(slot, array) for array in (previous, returned))
+        result.append(SlotStep(before, after, same, None if new is None else bound.rows_first(slot, new)))
     return tuple(result)
 
 
@@ -241,9 +241,14 @@ def _method(bound: Bound) -> Method:
 def _old_names(bound: Bound, main: Run) -> tuple[tuple[str, ...], ...]:
     """Per slot the expressions by which the running method knew the old value, local variables first."""
     step = main.steps[0]
-    structure, parameter = bound.convention.state, bound.convention.signature.state
+    structure, signature = bound.convention.state, bound.convention.signature
+    parameter = signature.state
     if structure.is_leaf:
         spelled = [parameter]
+    elif signature.passing == KEPT:
+        spelled = [f"self.{name}" for name in structure.names()]
+    elif signature.passing == EACH:
+        spelled = list(signature.states) if structure.size == len(signature.states) else []
     elif all(child.is_leaf for child in structure.children):
         spelled = [
             f"{parameter}.{key}" if structure.kind == "named" else f"{parameter}[{key!r}]" for key in structure.keys
@@ -294,7 +299,8 @@ def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | No
         slots: list[list[Tensor]] = [[] for _ in leaves]
         outputs: list[Tensor] = []
         for index in range(len(probe.inputs)):
-            output, found, leaves = bound.split(bound.callee.call(sources[-1][index], found.build(leaves)))
+            x = bound.form.lay(sources[-1][index])
+            output, found, leaves = bound.split(bound.callee.call(x, found.build(leaves)))
             for slot, leaf in zip(slots, leaves):
                 slot.append(leaf)
             outputs.extend(flatten(output, backend.is_tensor)[1])

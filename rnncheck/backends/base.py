@@ -120,6 +120,16 @@ class Backend(Protocol):
     def construction_dtype(self, dtype: str | None) -> AbstractContextManager[None]:
         """Within the block cells are constructed in this dtype."""
 
+    def embeds(self, cell: Any) -> bool:
+        """Whether the cell looks whole numbers up in a table."""
+
+    def kept(self, cell: Any) -> dict[str, Any]:
+        """What the cell keeps beside its weights and may change: attributes and buffers that hold tensors, or that
+        hold nothing yet, by their dotted paths. Structures are new containers; tensors are never changed in place."""
+
+    def keep(self, cell: Any, path: str, value: Any) -> None:
+        """Put a value where ``kept`` found one."""
+
     def declares_state_size(self, cell: Any) -> bool | None:
         """Whether the cell declares its state's size; None where the framework asks for no such thing."""
 

@@ -106,6 +106,29 @@ class TorchBackend:
     def construction_dtype(self, dtype: str | None) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
+    def embeds(self, cell: Any) -> bool:
+        return isinstance(cell, torch.nn.Module) and any(
+            isinstance(module, (torch.nn.Embedding, torch.nn.EmbeddingBag)) for module in cell.modules()
+        )
+
+    def kept(self, cell: Any) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, holder in _named_holders(cell):
+            attributes = {**vars(holder), **(vars(holder).get("_buffers") or {})}
+            for attribute, value in attributes.items():
+                if attribute not in _INTERNAL and _is_kept(value):
+                    found[f"{name}.{attribute}" if name else attribute] = _copied(value)
+        return found
+
+    def keep(self, cell: Any, path: str, value: Any) -> None:
+        name, _, attribute = path.rpartition(".")
+        holder = dict(_named_holders(cell))[name]
+        buffers = vars(holder).get("_buffers") or {}
+        if attribute in buffers:
+            buffers[attribute] = value
+        else:
+            setattr(holder, attribute, value)
+
     def declares_state_size(self, cell: Any) -> bool | None:
         return None
 
@@ -152,6 +175,36 @@ class TorchBackend:
                 for index, grad in zip(indices, found[len(active) :]):
                     reached[index] = merged(reached[index], None if grad is None else self.numpy(grad) != 0)
         return Gradients(by_target, reached)
+
+
+_INTERNAL = frozenset(vars(torch.nn.Module()))
+
+
+def _named_holders(cell: Any) -> list[tuple[str, Any]]:
+    if not isinstance(cell, torch.nn.Module) or isinstance(cell, torch.jit.ScriptModule):
+        return []
+    return list(cell.named_modules())
+
+
+def _is_kept(value: Any) -> bool:
+    """A tensor that is no weight, nothing yet, or a nest of such."""
+    if isinstance(value, torch.nn.Parameter):
+        return False
+    if isinstance(value, (list, tuple)):
+        return bool(value) and len(value) <= 64 and all(map(_is_kept, value))
+    if isinstance(value, dict):
+        return bool(value) and len(value) <= 64 and all(map(_is_kept, value.values()))
+    return value is None or isinstance(value, torch.Tensor)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(_copied, value))
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_copied, value))
+    return {key: _copied(part) for key, part in value.items()} if isinstance(value, dict) else value
 
 
 def _weight(name: str, parameter: Tensor) -> Weight:

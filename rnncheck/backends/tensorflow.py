@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -152,6 +153,17 @@ class TensorFlowBackend:
         finally:
             keras.config.set_dtype_policy(before)
 
+    def embeds(self, cell: Any) -> bool:
+        return isinstance(cell, keras.layers.Layer) and any(
+            isinstance(layer, keras.layers.Embedding) for layer in cell._flatten_layers()
+        )
+
+    def kept(self, cell: Any) -> dict[str, Any]:
+        return {path: read() for path, (read, _) in _kept(cell).items()}
+
+    def keep(self, cell: Any, path: str, value: Any) -> None:
+        _kept(cell)[path][1](value)
+
     def declares_state_size(self, cell: Any) -> bool | None:
         if not isinstance(cell, keras.layers.Layer):
             return None
@@ -211,6 +223,38 @@ class TensorFlowBackend:
             for index, part in enumerate(found[len(leaves) :]):
                 reached[index] = merged(reached[index], None if part is None or not trainable[index] else part != 0)
         return Gradients(by_target, reached)
+
+
+def _kept(cell: Any) -> dict[str, tuple[Callable[[], Any], Callable[[Any], None]]]:
+    """How to read and replace what the layers of a cell keep: variables that are not trained, and tensors."""
+    found: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {}
+    layers = list(cell._flatten_layers()) if isinstance(cell, keras.layers.Layer) else []
+    names = {id(cell): ""}
+    for name, value in vars(cell).items() if layers else ():
+        names.setdefault(id(value), f"{name}.")
+    for layer in layers:
+        prefix = names.get(id(layer), f"{layer.name}.")
+        for attribute, value in list(vars(layer).items()):
+            path = prefix + attribute
+            if isinstance(value, (keras.Variable, tf.Variable)):
+                if not value.trainable and "seed" not in attribute:
+                    found[path] = (functools.partial(tf.identity, value), value.assign)
+            elif _is_kept(value) and not attribute.startswith("_"):
+                found[path] = (functools.partial(_plain, value), functools.partial(setattr, layer, attribute))
+    return found
+
+
+def _is_kept(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return bool(value) and len(value) <= 64 and all(map(_is_kept, value))
+    return value is None or (isinstance(value, tf.Tensor) and hasattr(value, "numpy"))
+
+
+def _plain(value: Any) -> Any:
+    """Without the containers in which Keras tracks what is set on a layer."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return [_plain(part) for part in value] if isinstance(value, list) else value
 
 
 def _attribute_names(layer: Any, prefix: str = "") -> dict[int, str]:
