@@ -21,17 +21,14 @@ TOKENS = 4
 """How many different whole numbers are tried on a cell that looks them up."""
 COMMON = (Form("rows"), Form("batch first"), Form("time first"))
 RARE = (Form("columns"), Form("single"))
-SECONDS = 8.0
-"""How long one cell may be tried."""
 
 
-def bind(backend: Backend, cell: Any, settings: Settings, built: Built) -> tuple[Bound, tuple[int, ...]]:
-    """The cell with its convention, for the first input shape that it takes.
+def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: float) -> tuple[Bound, tuple[int, ...]]:
+    """The cell with its convention, for the first input shape that it takes; tried until a time of the clock.
 
     Raises CallError with the cell's own complaint about the likeliest shape.
     """
     refused: CallError | None = None
-    until = time.monotonic() + SECONDS
     shapes = [settings.input_shape] if settings.input_shape else _input_shapes(built, backend, cell)
     for shape, forms, effort in _order(backend, cell, shapes, settings):
         try:

@@ -170,6 +170,11 @@ class Bound:
     def form(self) -> Form:
         return self.callee.form
 
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The attributes of the cell that are its state."""
+        return self.convention.state.keys if self.convention.signature.passing == KEPT else ()
+
     def begin(self, seed: int) -> None:
         """Before each run: randomness starts again, and so does the cell."""
         self.backend.seed(seed)

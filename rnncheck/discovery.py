@@ -16,10 +16,11 @@ import numpy as np
 
 from rnncheck import further, signature, source, structure, usage, usertrace
 from rnncheck.backends.base import Backend, Tensor
+from rnncheck.capture import code_of
 from rnncheck.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
 from rnncheck.definitions import is_framework, is_step_name, words
 from rnncheck.errors import CallError
-from rnncheck.guesses import Ground, Guess, guesses, learned
+from rnncheck.guesses import Ground, Guess, asked_for, guesses, learned
 from rnncheck.reading import Reading, readings
 from rnncheck.settings import Settings
 from rnncheck.signature import KEPT
@@ -72,6 +73,8 @@ class Search:
         looked for on the cell itself).
         """
         methods = _methods(self.cell, self.settings, self.backend)
+        if effort == "kept":
+            self.backend.restart(self.cell, self.settings.batch, self._inputs(forms[0], 1))
         self.before = self.backend.kept(self.cell)
         # A state that comes back before the output is believed only where it also goes in first, or where
         # nothing else fits: a cell that ignores its state would accept its output as a state.
@@ -94,7 +97,7 @@ class Search:
             if effort == "kept":
                 ways = signature.kept(function, tuple(given))
             else:
-                ways = list(signature.signatures(function, tuple(given)))
+                ways = list(signature.signatures(function, tuple(given), _returned_names(self.cell, method)))
             for way in ways:
                 callee = Callee(self.backend, self.cell, method, way)
                 for form in _ordered(forms, callee):
@@ -104,12 +107,11 @@ class Search:
         """The callee with values for its further arguments."""
         batch = callee.form.batch(self.settings.batch)
         x = self._inputs(callee.form, 1)
-        dtype, way = self.backend.float_dtype(self.cell), callee.signature
+        way = callee.signature
         flags = [dict.fromkeys(way.flags, True), {}] if way.flags else [{}]
         for switched in flags:
             given = {**switched, **self.settings.call_kwargs}
-            names = [name for name in way.further if name not in given]
-            for values in further.arguments(names, given, self.backend, x, dtype, self.widths):
+            for values in further.arguments(callee, given, x, batch, self.widths):
                 filled = dataclasses.replace(callee, further=values.values, shown=values.shown)
                 yield Ground(filled, x, batch, self.widths, self.settings.state)
                 if wide:
@@ -132,7 +134,11 @@ class Search:
                 return self._try(ground, tried, likely)
             except NotAccepted as reason:
                 self.refused.append(Problem(ground, tried, reason))
-                if reason.returned is not None and ground.callee.signature.passing != KEPT:
+                if ground.callee.signature.passing == KEPT:
+                    continue
+                if reason.cause is not None:
+                    waiting.extend(asked_for(ground, tried, str(reason.cause)))
+                elif reason.returned is not None:
                     waiting.extend(learned(ground, tried, reason.returned))
         return None
 
@@ -195,7 +201,7 @@ class Search:
                 returned,
                 fixed=backend.output_first(self.cell),
                 state_first=not callee.signature.input_first,
-                names=_returned_names(callee),
+                names=_returned_names(self.cell, callee.method),
             )
         for way, is_likely in ways:
             if likely and not is_likely:
@@ -264,8 +270,8 @@ def _ordered(forms: Sequence[Form], callee: Callee) -> list[Form]:
     return sorted(forms, key=rank)
 
 
-def _returned_names(callee: Callee) -> tuple[str, ...]:
-    function = source.function_of(callee.code)
+def _returned_names(cell: Any, method: str) -> tuple[str, ...]:
+    function = source.function_of(code_of(getattr(type(cell), method, None)))
     return usage.returned_parts(function) if function is not None else ()
 
 

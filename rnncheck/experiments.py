@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +22,23 @@ from rnncheck.probes import Lab, Probe
 from rnncheck.settings import Settings
 from rnncheck.signature import EACH, KEPT
 from rnncheck.structure import flatten
-from rnncheck.trace import Behaviour, Computed, Declaration, Influence, Initial, Method, Slot, SlotStep, Trace, Weight
+from rnncheck.trace import (
+    Behaviour,
+    Computed,
+    Declaration,
+    Influence,
+    Initial,
+    Method,
+    Slot,
+    SlotStep,
+    Span,
+    Trace,
+    Weight,
+)
 from rnncheck.unroll import Run, State, Step, different
 
+SECONDS = 10.0
+"""How long ways to build and to call one cell are tried."""
 UNREAD_GRADIENTS = 6
 """How many more gradients are taken before a part of a weight counts as never used."""
 
@@ -47,6 +62,7 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
     with backend.keep_randomness(), backend.eagerly(), contextlib.ExitStack() as afterwards:
         backend.seed(settings.seed)
         refused: RnncheckError | None = None
+        until = time.monotonic() + SECONDS
         with backend.construction_dtype(settings.dtype):
             for built in build.candidates(obj, settings.kwargs, backend.owns, _input_size(backend, settings)):
                 cell = backend.unwrap(built.cell)
@@ -56,9 +72,11 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
                 if settings.dtype is not None:
                     cell = backend.with_dtype(cell, settings.dtype)
                 try:
-                    bound, shape = bind(backend, cell, settings, built)
+                    bound, shape = bind(backend, cell, settings, built, until)
                 except CallError as error:
                     refused = refused or error
+                    if time.monotonic() > until:
+                        break
                     continue
                 return _observed(bound, shape, built, declared, settings)
     assert refused is not None
@@ -196,17 +214,28 @@ def _described(
         (None, False) if read[slot] else computed.lost(lab, probe, slot, bindings[slot], method.path)
         for slot in lab.slots
     ]
+    stored = _stored(lab.bound, method.path)
     return dataclasses.replace(
         method,
         bindings=bindings,
         returns=source.span(method.path, record.return_line) if record else None,
-        produced=computed.produced(main.steps[0], method.path),
+        produced=tuple(kept or span for kept, span in zip(stored, computed.produced(main.steps[0], method.path))),
         returned_names=computed.returned_names(main.steps[0]),
+        stored=stored,
         entered=where,
         entered_width=width,
         lost=tuple(span for span, _ in losses),
         overwritten=tuple(overwritten for _, overwritten in losses),
     )
+
+
+def _stored(bound: Bound, path: str | None) -> tuple[Span | None, ...]:
+    """Per slot the statement of the method that puts it on the cell, where it is kept there."""
+    structure = bound.convention.state
+    if bound.convention.signature.passing != KEPT or bound.callee.code is None:
+        return (None,) * structure.size
+    lines = [source.stores(path, bound.callee.code.co_firstlineno, name) for name in structure.names()]
+    return tuple(source.span(path, line) for line in lines)
 
 
 def _slot_steps(bound: Bound, step: Step, index: int, chosen: Sequence[Sequence[Computed]]) -> tuple[SlotStep, ...]:

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck.backends.base import Array, Backend, Tensor, numpy_dtype
+from rnncheck.backends.base import Array, Tensor, numpy_dtype
+from rnncheck.convention import Callee
 from rnncheck.definitions import words
 
 COMBINATIONS = 24
@@ -30,16 +31,30 @@ class Further:
 class _Sizes:
     batch: int
     features: int
-    hidden: int
+    widths: Sequence[int]
     rows: tuple[int, ...]
+    named: Mapping[str, int]
+
+    @property
+    def hidden(self) -> int:
+        return self.widths[0] if self.widths else 1
+
+    def of(self, parts: set[str]) -> list[int]:
+        """Widths that an argument of such a name may have: the size by which the cell calls it, then what a weight
+        leaves beside the input and the state."""
+        called = [size for name, size in self.named.items() if words(name) & parts and size < 4096]
+        beside = [size - self.features for size in self.widths if size > self.features]
+        return list(dict.fromkeys([*called, *(size for size in beside if size not in called)]))[:5]
 
 
 def arguments(
-    names: Sequence[str], given: Mapping[str, Any], backend: Backend, x: Tensor, dtype: str, widths: Sequence[int]
+    callee: Callee, given: Mapping[str, Any], x: Tensor, batch: int, widths: Sequence[int]
 ) -> Iterator[Further]:
-    """Values for the parameters of these names, likeliest first; ``given`` are the user's own."""
+    """Values for what the callee must be passed beside input and state, likeliest first; ``given`` are the user's."""
+    backend, dtype = callee.backend, callee.backend.float_dtype(callee.cell)
     shape = tuple(int(size) for size in x.shape)
-    sizes = _Sizes(shape[0] if shape else 1, shape[-1] if shape else 1, widths[0] if widths else 1, shape)
+    own_sizes = {name: value for name, value in vars(callee.cell).items() if type(value) is int and value > 0}
+    sizes = _Sizes(batch, shape[-1] if shape else 1, widths, shape, own_sizes)
     rng = np.random.default_rng(0)
 
     def tensor(array: Array) -> Any:
@@ -48,7 +63,7 @@ def arguments(
 
     own = {name: _given(value, tensor) for name, value in given.items()}
     spelled = {name: _spell(value) for name, value in given.items()}
-    wanted = [name for name in names if name not in given]
+    wanted = [name for name in callee.signature.further if name not in given]
     choices = [list(_candidates(name, sizes, rng)) for name in wanted]
     # The first of each, then others, those that differ in one argument before those that differ in two.
     picks = sorted(itertools.islice(itertools.product(*(range(len(choice)) for choice in choices)), 400), key=sum)
@@ -108,11 +123,17 @@ def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[
         yield from (1, 1.0, column, np.ones(batch, "int64"))
     elif parts & {"rng", "generator"}:
         yield None
+    elif parts & {"action", "actions"}:
+        for width in sizes.of(parts)[:2]:
+            yield rng.standard_normal((*sizes.rows[:-1], width)).astype("float32")
+        yield from (other_x, np.ones(batch, "int64"), np.ones((batch, 1), "int64"))
     elif parts & {"encoder", "enc", "context", "memory", "annotations", "keys", "outputs"}:
         for shape in ((batch, 4, hidden), (batch, hidden), (4, batch, hidden)):
             yield rng.standard_normal(shape).astype("float32")
         yield from (other_x, None)
     else:
+        for width in sizes.of(parts):
+            yield rng.standard_normal((*sizes.rows[:-1], width)).astype("float32")
         yield other_x
         yield rng.standard_normal((batch, hidden)).astype("float32")
         yield from (1.0, column, None, row, features)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import itertools
+import re
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -190,6 +191,17 @@ def learned(ground: Ground, guess: Guess, returned: Any) -> Iterator[Guess]:
         if guess.declared and not _has_none(taken):
             continue
         yield from _or_zeros(ground, candidate, returned, guess.source)
+
+
+def asked_for(ground: Ground, guess: Guess, complaint: str) -> Iterator[Guess]:
+    """Zeros of a shape that the text of an error speaks of, such as "expected hidden size (2, 3, 8)"."""
+    found, leaves = flatten(guess.value, ground.backend.is_tensor)
+    known = {tuple(leaf.shape) for leaf in leaves} | {tuple(ground.x.shape)}
+    for text in re.findall(r"[(\[](\d+(?:, ?\d+)+)[)\]]", complaint)[:4]:
+        shape = tuple(int(size) for size in text.split(","))
+        if shape not in known and ground.batch in shape and len(shape) <= 6 and max(shape) <= 4096:
+            known.add(shape)
+            yield Guess(found.build([ground.zeros(shape)] * found.size), "zeros", False)
 
 
 def _has_none(skeleton: Structure) -> bool:
@@ -410,8 +422,8 @@ def _kept(ground: Ground) -> Iterator[Guess]:
     held = {path: value for path, value in after.items() if flatten(value, backend.is_tensor)[1]}
     read = [path for path in held if _reads(ground, held, path)]
     named = [path for path in held if path in reset and is_state_name(path)]
-    if not any(path in named or not _equal(backend, before.get(path), held[path]) for path in read):
-        read = []
+    changed = [path for path in read if not _equal(backend, before.get(path), held[path])]
+    read = [path for path in read if path in changed or path in reset or (not changed and is_state_name(path))]
     start = {path: before.get(path) for path in held if path in (*read, *named)}
     if not start:
         return

@@ -101,10 +101,12 @@ def _scripted(argument: Any) -> Parameter:
     return Parameter(argument.name, Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation)
 
 
-def signatures(function: Callable[..., Any], given: Sequence[str] = ()) -> Iterator[Signature]:
+def signatures(
+    function: Callable[..., Any], given: Sequence[str] = (), returned: Sequence[str] = ()
+) -> Iterator[Signature]:
     """The ways in which the parameters may take input and state, likeliest first; none when no state is taken.
 
-    ``given`` are the further arguments that the user passes.
+    ``given`` are the further arguments that the user passes, ``returned`` the expressions that the method returns.
     """
     every = parameters(function)
     if every is None:
@@ -141,7 +143,7 @@ def signatures(function: Callable[..., Any], given: Sequence[str] = ()) -> Itera
             yield signature([item], LIST)
         if item.kind is Parameter.VAR_KEYWORD and is_state_name(item.name):
             yield signature([item], NAMED)
-    for states in _states(named, source):
+    for states in _states(named, source, returned):
         yield signature(states, ONE if len(states) == 1 else EACH)
     if len(named) == 1:
         for item in every:
@@ -168,19 +170,22 @@ def _input(named: Sequence[Parameter]) -> Parameter | None:
     states = [item for item in positional if is_state_name(item.name)]
     others = [item for item in positional if item not in states and not _is_further(item)]
     # What came before may be fed in as input: the last word, action or output.
-    if states and states[0] is positional[0] and len(states) > 1 and not others:
+    if len(states) == len(positional) > 1:
         return positional[0]
-    if others:
-        return others[0]
-    return positional[0] if positional else None
+    others = others or [item for item in positional if item not in states]
+    return others[0] if others else positional[0] if positional else None
 
 
-def _states(named: Sequence[Parameter], source: Parameter) -> Iterator[list[Parameter]]:
+def _states(named: Sequence[Parameter], source: Parameter, returned: Sequence[str]) -> Iterator[list[Parameter]]:
     rest = [item for item in named if item is not source]
     states = [item for item in rest if is_state_name(item.name)]
     required = [item for item in rest if item.default is Parameter.empty]
     unknown = [item for item in required if item not in states and not _is_further(item)]
     found: list[list[Parameter]] = []
+    coming_back = {word for name in returned for word in words(name)}
+    also = [item for item in unknown if words(item.name) & coming_back]
+    if also and len(returned) > len(also):
+        found += [sorted([*states, *also], key=rest.index)]
     if len(states) > 1:
         found += [states, [item for item in states if item in required] or states[:1]]
     found += [[item] for item in states]

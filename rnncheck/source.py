@@ -161,6 +161,22 @@ def _visit_call(expression: ast.Call, visit: Callable[[ast.expr], ast.expr]) -> 
             keyword.value = visit(keyword.value)
 
 
+def stores(path: str | None, line: int, name: str | None) -> int | None:
+    """The last line of the function on a line that assigns the attribute of ``self`` with this name."""
+    function = function_at(path, line)
+    attribute = (name or "").split(".")[0]
+    found = (
+        [
+            node.lineno
+            for node in ast.walk(function)
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr == attribute
+        ]
+        if function is not None
+        else []
+    )
+    return max(found, default=None)
+
+
 def attributes_elsewhere(cls: type, method: str) -> set[str]:
     """The attributes of ``self`` that methods of a class use other than this one, its helpers and those that
     construct or reset: what such a method uses is no leftover of the step."""

@@ -155,7 +155,8 @@ class Method:
     ``produced`` per slot the statement that assigned the value that came back and ``returned_names`` what the
     method calls it, ``entered`` the first statement in which the input became something of another shape,
     ``entered_width`` wide. ``lost`` per slot is the statement in which an unread slot was lost, and
-    ``overwritten`` whether that gave its name another value.
+    ``overwritten`` whether that gave its name another value. ``stored`` per slot is the statement that puts it on
+    the cell, where it is kept there.
     """
 
     name: str
@@ -173,6 +174,11 @@ class Method:
     entered_width: int | None = None
     lost: tuple[Span | None, ...] = ()
     overwritten: tuple[bool, ...] = ()
+    stored: tuple[Span | None, ...] = ()
+
+    def handed_back(self, slot: int) -> Span | None:
+        """Where the slot leaves the method: the statement that puts it on the cell, else the return."""
+        return (self.stored[slot] if self.stored else None) or self.returns
 
 
 @dataclass(frozen=True)

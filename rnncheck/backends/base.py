@@ -136,6 +136,9 @@ class Backend(Protocol):
     def initial_states(self, cell: Any, batch: int, x: Tensor) -> Iterator[tuple[str, Any]]:
         """See the class."""
 
+    def restart(self, cell: Any, batch: int, x: Tensor) -> None:
+        """Let a cell that keeps its state on itself begin anew with ``batch`` rows of an input like ``x``."""
+
     def output_first(self, cell: Any) -> bool:
         """Whether the framework itself fixes the result as ``(output, state)``."""
 

@@ -136,6 +136,9 @@ class TorchBackend:
         known = {"device": x.device, "dtype": x.dtype}
         yield from providers.states(cell, batch, x, known, self.is_tensor)
 
+    def restart(self, cell: Any, batch: int, x: Tensor) -> None:
+        providers.restart(cell, batch, x, {"device": x.device, "dtype": x.dtype})
+
     def output_first(self, cell: Any) -> bool:
         return False
 

@@ -186,6 +186,9 @@ class TensorFlowBackend:
         for name, state in providers.states(cell, batch, x, known, self.is_tensor):
             yield name, _in_list(state)
 
+    def restart(self, cell: Any, batch: int, x: Tensor) -> None:
+        providers.restart(cell, batch, x, {"dtype": self.float_dtype(cell)})
+
     def output_first(self, cell: Any) -> bool:
         return isinstance(cell, keras.layers.Layer)
 

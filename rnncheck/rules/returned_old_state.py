@@ -107,7 +107,7 @@ def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding
         rule=RULE.id,
         severity=severity,
         message=message,
-        location=at(trace, _where(trace, updates)),
+        location=at(trace, _where(trace, slots, updates)),
         state=slots[0].name if len(slots) == 1 else None,
         state_index=slots[0].index if len(slots) == 1 else None,
         steps=(0, len(trace.steps) - 1),
@@ -131,15 +131,15 @@ def _old(trace: Trace, slot: Slot) -> str:
     return known[0] if known else f"state {slot.name}"
 
 
-def _where(trace: Trace, updates: dict[int, Computed]) -> Span | None:
+def _where(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed]) -> Span | None:
     """Where the old state was handed back: in the function that computed the new one, when that returned it."""
     helpers = [update.returns for update in updates.values() if not update.in_method and update.returns is not None]
-    return helpers[0] if helpers and len(helpers) == len(updates) else trace.method.returns
+    return helpers[0] if helpers and len(helpers) == len(updates) else trace.method.handed_back(slots[0].index)
 
 
 def _suggestion(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed]) -> str | None:
     """The return statement with the new values in it, where all of them are known by name at its end."""
-    where = _where(trace, updates)
+    where = _where(trace, slots, updates)
     if (
         not updates
         or where is None
@@ -178,7 +178,7 @@ def _asleep(trace: Trace, slots: Sequence[Slot]) -> Finding:
         severity="note",
         message=f"{listing(_old(trace, slot) for slot in slots)} comes back unchanged with the weights as they are "
         "initialised, and moves with other weights (a closed gate, a zero initialiser).",
-        location=at(trace, trace.method.returns),
+        location=at(trace, trace.method.handed_back(slots[0].index)),
         state=slots[0].name if len(slots) == 1 else None,
         state_index=slots[0].index if len(slots) == 1 else None,
         steps=(0, len(trace.steps) - 1),
