@@ -125,7 +125,10 @@ def _own_defect(error: Exception) -> InternalError:
 
 def no_verdict(name: str, error: RnncheckError, settings: Settings, remarks: tuple[str, ...] = ()) -> Result:
     """The result of a target that could not be checked."""
-    problem = Problem(error.kind, error.message, error.hint, error.details)
+    hint = error.hint
+    if error.options:
+        hint = " ".join(["Type: rnncheck", name, *error.options]) + (f"\n{hint}" if hint else "")
+    problem = Problem(error.kind, error.message, hint, error.details)
     return Result(name, "error", settings=_given(settings), remarks=remarks, error=problem)
 
 
