@@ -61,6 +61,8 @@ def _order(
         yield shape, COMMON, "wide"
     for shape in shapes:
         yield shape, COMMON, "kept"
+    for shape in shapes:
+        yield shape, COMMON, "layer"
 
 
 def _prepare(backend: Backend, cell: Any, shape: tuple[int, ...]) -> None:

@@ -91,6 +91,7 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
         backend_version=backend.version,
         settings=_settings(settings, observed),
         convention=observed.convention,
+        kind=trace.kind,
         states=tuple(State(slot.index, slot.name, slot.shape, slot.dtype) for slot in trace.slots),
         findings=tuple(_placed(finding) for finding in findings),
         outcomes=outcomes,

@@ -84,6 +84,8 @@ class Convention:
         arguments = [x, passed[signature.passing]] if signature.input_first else [passed[signature.passing], x]
         arguments += [f"{name}={value}" for name, value in self.further.items()]
         call = f"{self.method or ''}({', '.join(part for part in arguments if part)})"
+        if not names:
+            return f"{call} -> output"
         if signature.passing == KEPT:
             held = ", ".join(f"self.{name}" for name in names)
             return f"{call} with {held} -> output, {held}"

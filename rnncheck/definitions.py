@@ -65,6 +65,10 @@ INPUT_WORDS = frozenset(
 )
 
 
+RESETTING = frozenset("reset init initialize clear begin start".split())
+NOT_STATES = frozenset("weights weight parameters params parameter bias layer layers cell config".split())
+
+
 def only(body: Sequence[ast.stmt]) -> list[ast.stmt]:
     """The imports, definitions and constants among these statements, also inside ``if`` and ``try``."""
     return [node for node in map(_definition, body) if node is not None]
@@ -123,6 +127,12 @@ def is_state_name(name: str) -> bool:
 
 def is_input_name(name: str) -> bool:
     return bool(words(name) & INPUT_WORDS)
+
+
+def is_reset_name(name: str) -> bool:
+    """Whether a method of this name begins a new sequence."""
+    parts = words(name)
+    return bool(parts & RESETTING) and (len(parts) == 1 or bool(parts & STATE_WORDS)) and not parts & NOT_STATES
 
 
 def is_step_name(name: str) -> bool:

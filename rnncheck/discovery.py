@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck import further, signature, source, structure, usage, usertrace
+from rnncheck import further, rows, signature, source, structure, usage, usertrace
 from rnncheck.backends.base import Backend, Tensor
 from rnncheck.capture import code_of
 from rnncheck.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
@@ -25,6 +25,7 @@ from rnncheck.reading import Reading, readings
 from rnncheck.settings import Settings
 from rnncheck.signature import KEPT
 from rnncheck.structure import Structure, flatten
+from rnncheck.unroll import State
 
 
 class NotAccepted(Exception):
@@ -69,10 +70,12 @@ class Search:
     def found(self, forms: Sequence[Form], effort: str) -> Bound:
         """The convention; raises CallError with the cell's own complaint about the likeliest guess.
 
-        ``effort`` is ``likely``, ``wide`` (the unlikely states are tried, which are many) or ``kept`` (the state is
-        looked for on the cell itself).
+        ``effort`` is ``likely``, ``wide`` (the unlikely states are tried, which are many), ``kept`` (the state is
+        looked for on the cell itself) or ``layer`` (it runs over a sequence and needs no state).
         """
         methods = _methods(self.cell, self.settings, self.backend)
+        if effort == "layer":
+            return self._layer(methods[0], forms)
         if effort == "kept":
             self.backend.restart(self.cell, self.settings.batch, self._inputs(forms[0], 1))
         self.before = self.backend.kept(self.cell)
@@ -89,6 +92,40 @@ class Search:
             if self.backend.output_first(self.cell):
                 break
         raise self._explained(methods)
+
+    def _layer(self, method: str, forms: Sequence[Form]) -> Bound:
+        """A layer that takes a sequence and no state. Where the code does not say which axis is time, that under
+        which the rows do not mix."""
+        found: list[Bound] = []
+        for way in signature.kept(getattr(self.cell, method), tuple(self.settings.call_kwargs)):
+            callee = Callee(self.backend, self.cell, method, way)
+            if not _runs_over_time(callee):
+                continue
+            for form in _ordered([form for form in forms if form.over_time], callee):
+                for ground in self._filled(dataclasses.replace(callee, form=form), wide=True):
+                    bound = self._sequence(ground)
+                    if bound is None:
+                        continue
+                    found.append(bound)
+                    nothing = State(bound.convention.state, [])
+                    if rows.leak(bound, self.settings.seed, nothing, self.shape, 1) is None:
+                        return bound
+        if not found:
+            raise self._explained([method])
+        return found[0]
+
+    def _sequence(self, ground: Ground) -> Bound | None:
+        callee = ground.callee
+        try:
+            self.backend.seed(self.settings.seed)
+            returned = callee.without_state(ground.x)
+        except Exception as error:
+            self.refused.append(Problem(ground, Guess((), "", False), NotAccepted(cause=error)))
+            return None
+        if not flatten(returned, self.backend.is_tensor)[1]:
+            return None
+        convention = Convention(callee.signature, structure.mapping(()), Reading(1, 2), callee.form, callee.shown)
+        return Bound(callee, convention, [], "none", True, self.backend.dtype(ground.x), ground.batch)
 
     def _grounds(self, methods: Sequence[str], forms: Sequence[Form], effort: str) -> Iterator[Ground]:
         given = self.settings.call_kwargs
@@ -268,6 +305,13 @@ def _ordered(forms: Sequence[Form], callee: Callee) -> list[Form]:
         return form.over_time != sequence, form.over_time and (form.layout == "batch first") != batch_first
 
     return sorted(forms, key=rank)
+
+
+def _runs_over_time(callee: Callee) -> bool:
+    """Whether the method loops over its input, or hands it to a layer that does."""
+    function = source.function_of(callee.code)
+    named = function is not None and usage.takes_sequence(function, callee.signature.input)
+    return named or callee.backend.has_recurrent_layer(callee.cell)
 
 
 def _returned_names(cell: Any, method: str) -> tuple[str, ...]:

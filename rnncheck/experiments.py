@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck import build, computed, probes, source
+from rnncheck import build, computed, layers, probes, rows, source
 from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged
 from rnncheck.binding import bind
 from rnncheck.build import Built
 from rnncheck.computed import dropped
 from rnncheck.convention import Bound
+from rnncheck.definitions import words
 from rnncheck.errors import CallError, RnncheckError
 from rnncheck.probes import Lab, Probe
 from rnncheck.settings import Settings
@@ -98,9 +99,45 @@ def _observed(
     inputs = bound.form.draw(rng, (settings.steps, bound.batch, *shape), bound.input_dtype)
     initial, start = _initial(bound, settings, rng)
     lab, main, repeatable = _first_run(Lab(bound, settings.seed, inputs, start))
-    trace = _trace(lab, initial, main, repeatable, declared)
+    trace = _trace(lab, initial, main, repeatable, declared) if lab.slots else _layer_trace(lab, initial, shape)
+    trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=_row_leak(lab, trace, main, shape))
     convention = bound.convention.describe([slot.name for slot in trace.slots])
     return Observed(trace, built, shape, bound.input_dtype, convention)
+
+
+def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> float | None:
+    """Chance that cannot be repeated would look like a leak."""
+    if not trace.repeatable or _is_graph(lab.bound):
+        return None
+    start = main.after(len(main.steps) - 1)
+    return rows.leak(lab.bound, lab.seed, start, shape, probes.WINDOW)
+
+
+def _is_graph(bound: Bound) -> bool:
+    named = set().union(*(words(name) for name in bound.callee.further), set())
+    return bool(named & {"edge", "edges", "adj", "adjacency", "graph", "laplacian", "supports", "support", "A", "a"})
+
+
+def _layer_trace(lab: Lab, initial: Initial, shape: tuple[int, ...]) -> Trace:
+    """What there is to know of a layer that takes no state."""
+    bound = lab.bound
+    return Trace(
+        backend=bound.backend.name,
+        method=_method(bound),
+        slots=(),
+        structure=bound.convention.state,
+        steps=((),) * len(lab.inputs),
+        initial=initial,
+        declaration=_declaration(bound.cell, None),
+        built=Behaviour((), (), (), True),
+        redrawn=(),
+        influence=Influence((), (), (), None, "it takes no state"),
+        weights=(),
+        computed=(),
+        repeatable=True,
+        kind="layer",
+        memory=layers.remembers(bound, lab.seed, shape),
+    )
 
 
 def _initial(bound: Bound, settings: Settings, rng: np.random.Generator) -> tuple[Initial, State]:

@@ -412,7 +412,7 @@ def _kept(ground: Ground) -> Iterator[Guess]:
     """The attributes of the cell that carry something from step to step: what a step reads, and what is called like
     a state and reset by the cell. What is merely left there after each step is no state."""
     callee, backend = ground.callee, ground.backend
-    reset = usage.reset_attributes(type(callee.cell), callee.method)
+    reset = usage.reset_attributes(type(callee.cell))
     before = backend.kept(callee.cell)
     try:
         callee.without_state(ground.x)
@@ -423,7 +423,7 @@ def _kept(ground: Ground) -> Iterator[Guess]:
     read = [path for path in held if _reads(ground, held, path)]
     named = [path for path in held if path in reset and is_state_name(path)]
     changed = [path for path in read if not _equal(backend, before.get(path), held[path])]
-    read = [path for path in read if path in changed or path in reset or (not changed and is_state_name(path))]
+    read = [path for path in read if path in changed or path in reset]
     start = {path: before.get(path) for path in held if path in (*read, *named)}
     if not start:
         return

@@ -196,7 +196,12 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Trace:
-    """All that was seen of one cell; see the classes above for each part."""
+    """All that was seen of one cell; see the classes above for each part.
+
+    ``kind`` is ``layer`` for what runs over a whole sequence and takes no state: it has no slots, and ``memory`` tells
+    whether an early step reached a later output. ``row_leak`` is how much other rows of the batch changed a row,
+    ``graph`` that they are the nodes of a graph.
+    """
 
     backend: str
     method: Method
@@ -211,6 +216,10 @@ class Trace:
     weights: tuple[Weight, ...]
     computed: tuple[tuple[Computed, ...], ...]
     repeatable: bool
+    kind: str = "cell"
+    row_leak: float | None = None
+    graph: bool = False
+    memory: bool | None = None
 
     @property
     def conclusive_redraws(self) -> tuple[Behaviour, ...]:

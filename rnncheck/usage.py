@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 
+from rnncheck.definitions import is_reset_name
 from rnncheck.source import TENSOR_ATTRIBUTES, class_bodies
 
 
@@ -43,12 +44,12 @@ def unpacking(function: ast.FunctionDef, parameter: str) -> tuple[str, Sequence[
     return None
 
 
-def reset_attributes(cls: type, method: str) -> set[str]:
-    """The attributes of ``self`` that methods other than the step and the constructor assign."""
+def reset_attributes(cls: type) -> set[str]:
+    """The attributes of ``self`` that are assigned by methods which begin a new sequence, by their names."""
     found: set[str] = set()
     for node in class_bodies(cls):
         for function in node.body:
-            if isinstance(function, ast.FunctionDef) and function.name not in ("__init__", "build", method):
+            if isinstance(function, ast.FunctionDef) and is_reset_name(function.name):
                 for part in ast.walk(function):
                     if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store):
                         found.add(part.attr)

@@ -123,6 +123,9 @@ class Backend(Protocol):
     def embeds(self, cell: Any) -> bool:
         """Whether the cell looks whole numbers up in a table."""
 
+    def has_recurrent_layer(self, cell: Any) -> bool:
+        """Whether a recurrent cell or layer of the framework is a part of it."""
+
     def kept(self, cell: Any) -> dict[str, Any]:
         """What the cell keeps beside its weights and may change: attributes and buffers that hold tensors, or that
         hold nothing yet, by their dotted paths. Structures are new containers; tensors are never changed in place."""

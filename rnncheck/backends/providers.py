@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from rnncheck.definitions import FRAMEWORKS, STATE_WORDS, words
+from rnncheck.definitions import FRAMEWORKS, NOT_STATES, STATE_WORDS, is_reset_name, words
 
 NAMES = (
     "get_initial_state",
@@ -27,8 +27,6 @@ NAMES = (
 )
 """Asked first, in this order; then whatever is called alike."""
 MAKING = frozenset("init initial initialize zero zeros empty begin start default new make create get allocate".split())
-RESETTING = frozenset("reset init initialize clear begin start".split())
-NOT_STATES = frozenset("weights weight parameters params parameter bias layer layers cell config".split())
 BATCH_WORDS = ("batch_size", "batch", "bsz", "bs", "n", "b", "num_batch", "nbatch", "batch_dim", "num_envs", "size")
 SIZE_WORDS = ("image_size", "spatial_size", "size", "shape", "spatial", "image_shape", "spatial_dim", "hw")
 INPUT_WORDS = ("inputs", "input", "x", "inp", "like")
@@ -60,7 +58,7 @@ def states(
 
 def restart(cell: Any, batch: int, x: Any, known: Mapping[str, Any]) -> None:
     """Let the cell put its first state for ``batch`` rows on itself, where it has a method for that."""
-    for name in _named(cell, _resets):
+    for name in _named(cell, is_reset_name):
         next(_answers(getattr(cell, name), batch, x, known), None)
 
 
@@ -80,11 +78,6 @@ def _named(cell: Any, wanted: Callable[[str], bool]) -> list[str]:
 def _makes_state(name: str) -> bool:
     parts = words(name)
     return bool(parts & MAKING) and bool((parts - {"cell"}) & STATE_WORDS) and not parts & (NOT_STATES - {"cell"})
-
-
-def _resets(name: str) -> bool:
-    parts = words(name)
-    return bool(parts & RESETTING) and (len(parts) == 1 or bool(parts & STATE_WORDS)) and not parts & NOT_STATES
 
 
 def _answers(provider: Callable[..., Any], batch: int, x: Any, known: Mapping[str, Any]) -> Iterator[Any]:

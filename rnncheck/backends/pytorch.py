@@ -111,6 +111,11 @@ class TorchBackend:
             isinstance(module, (torch.nn.Embedding, torch.nn.EmbeddingBag)) for module in cell.modules()
         )
 
+    def has_recurrent_layer(self, cell: Any) -> bool:
+        return isinstance(cell, torch.nn.Module) and any(
+            isinstance(module, (torch.nn.RNNBase, torch.nn.RNNCellBase)) for module in cell.modules()
+        )
+
     def kept(self, cell: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, holder in _named_holders(cell):

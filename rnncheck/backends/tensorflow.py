@@ -158,6 +158,11 @@ class TensorFlowBackend:
             isinstance(layer, keras.layers.Embedding) for layer in cell._flatten_layers()
         )
 
+    def has_recurrent_layer(self, cell: Any) -> bool:
+        return isinstance(cell, keras.layers.Layer) and any(
+            isinstance(layer, keras.layers.RNN) for layer in cell._flatten_layers()
+        )
+
     def kept(self, cell: Any) -> dict[str, Any]:
         return {path: read() for path, (read, _) in _kept(cell).items()}
 

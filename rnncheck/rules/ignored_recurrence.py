@@ -47,6 +47,10 @@ from rnncheck.trace import Slot, Span, Trace, Weight
 
 
 def check(trace: Trace) -> Iterator[Finding]:
+    if not trace.slots:
+        if trace.memory is False:
+            yield _forgetful(trace)
+        return
     unread = [slot for slot in trace.slots if not trace.built.read[slot.index]]
     asleep = [slot for slot in unread if any(again.read[slot.index] for again in trace.conclusive_redraws)]
     if len(unread) == len(trace.slots):
@@ -58,6 +62,18 @@ def check(trace: Trace) -> Iterator[Finding]:
     for slot in unread:
         if slot not in asleep and trace.built.moves[slot.index]:
             yield _one(trace, slot)
+
+
+def _forgetful(trace: Trace) -> Finding:
+    method = trace.method
+    return Finding(
+        rule=RULE.id,
+        severity="error",
+        message=f"The first step of a sequence reaches no later output of {method.name}(), whatever the weights.",
+        location=at(trace, None),
+        suggestion="feed each step the state that the step before returned",
+        evidence={"by_value": "never"},
+    )
 
 
 def _undecided(trace: Trace) -> bool:
@@ -213,4 +229,17 @@ def _cause(trace: Trace) -> str | None:
     return "returned-old-state" if dropped or not any(trace.built.moves) else None
 
 
-RULE = Rule("ignored-recurrence", "the state that went in influences neither the next state nor the output", check)
+def _inapplicable(trace: Trace) -> str | None:
+    return "it cannot be told whether an early step reaches a later one" if _unknown(trace) else None
+
+
+def _unknown(trace: Trace) -> bool:
+    return not trace.slots and trace.memory is None
+
+
+RULE = Rule(
+    "ignored-recurrence",
+    "the state that went in influences neither the next state nor the output",
+    check,
+    _inapplicable,
+)

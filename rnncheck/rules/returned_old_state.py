@@ -48,7 +48,7 @@ from collections.abc import Iterator, Sequence
 
 from rnncheck import source
 from rnncheck.findings import Finding, Related, Severity
-from rnncheck.rules.base import Rule, at, listing
+from rnncheck.rules.base import Rule, at, listing, needs_state
 from rnncheck.trace import Computed, Slot, Span, Trace
 
 
@@ -186,4 +186,4 @@ def _asleep(trace: Trace, slots: Sequence[Slot]) -> Finding:
     )
 
 
-RULE = Rule("returned-old-state", "a state slot comes back as it went in, although the cell ran", check)
+RULE = Rule("returned-old-state", "a state slot comes back as it went in, although the cell ran", check, needs_state)
