@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,17 @@ from rnncheck import roles
 from rnncheck.annotations import CONFIG_NAMES, as_annotated, config_class, is_sequence, literals, parts_of
 from rnncheck.definitions import FRAMEWORKS
 from rnncheck.expressions import Expression, Made, text_of
-from rnncheck.parameters import EMPTY, Constructor, Parameter, choices, constructor_of, is_flag, reads
+from rnncheck.parameters import (
+    EMPTY,
+    Constructor,
+    Parameter,
+    choices,
+    constructor_of,
+    is_flag,
+    is_size,
+    other_names,
+    reads,
+)
 from rnncheck.roles import Image, Sizes
 
 _ACTIVATION = re.compile(
@@ -139,12 +149,14 @@ def _values(inference: Inference, constructor: Constructor, given: Mapping[str, 
         )
     ]
     every = [parameter.name for parameter in constructor.parameters]
-    sized = [parameter.name for parameter in needed if _may_be_size(parameter)]
-    assigned = roles.assign(sized, every, given)
+    telling = _telling_names(needed)
+    sized = [parameter for parameter in needed if _may_be_size(parameter)]
+    measured = {telling[parameter.name] for parameter in sized if is_size(parameter)}
+    assigned = roles.assign([telling[parameter.name] for parameter in sized], every, given, measured)
     values: dict[str, Any] = {}
     for parameter in needed:
         path = f"{prefix}{parameter.name}"
-        role = assigned.get(parameter.name)
+        role = assigned.get(telling[parameter.name])
         found = _candidates(inference, constructor, parameter, role, [*every, *given], prefix)
         if path in plan.values:
             chosen = plan.values[path]
@@ -155,6 +167,20 @@ def _values(inference: Inference, constructor: Constructor, given: Mapping[str, 
         inference.arguments.append(Argument(path, found, role))
         values[parameter.name] = found[0]
     return values
+
+
+def _telling_names(parameters: Sequence[Parameter]) -> dict[str, str]:
+    """The name by which each argument is judged: ``p`` may be kept as ``self.units``."""
+
+    def tells(name: str) -> bool:
+        return bool(roles.role_of(name) or roles.usual(name))
+
+    names = {parameter.name: parameter.name for parameter in parameters}
+    for parameter in parameters:
+        others = [name for name in other_names(parameter) if tells(name) and name not in names.values()]
+        if others and not tells(parameter.name):
+            names[parameter.name] = others[0]
+    return names
 
 
 def _may_be_size(parameter: Parameter) -> bool:
@@ -203,7 +229,7 @@ def _candidates(
         extents = roles.extents_of(name, every, image, sizes.input, context.channels_last)
         if extents:
             return extents
-    values = _by_name(inference, parameter, role)
+    values = _by_name(inference, parameter, role, _telling_names([parameter])[name])
     if values is None:
         values = _by_annotation(parameter)
     if not values and optional:
@@ -211,8 +237,8 @@ def _candidates(
     return (*as_annotated(values, annotation), *([None] if optional and values else []))
 
 
-def _by_name(inference: Inference, parameter: Parameter, role: str | None) -> tuple[Any, ...] | None:
-    context, sizes, name = inference.context, inference.plan.sizes, parameter.name
+def _by_name(inference: Inference, parameter: Parameter, role: str | None, name: str) -> tuple[Any, ...] | None:
+    context, sizes = inference.context, inference.plan.sizes
     lowered = roles.plain(name)
     parts = parts_of(parameter.annotation)
     said = choices(parameter) if str in parts or parameter.annotation is EMPTY else ()
@@ -230,6 +256,8 @@ def _by_name(inference: Inference, parameter: Parameter, role: str | None) -> tu
         return (Expression(f"[{cell}, {after}]"), Expression(f"[{cell}]"), Expression(cell))
     if _CELL.fullmatch(lowered) and not {int, float, str} & parts and (cell := _cell(context, sizes)):
         return (Expression(cell), Expression(cell.replace("GRU", "LSTM")), *_cell_classes(context))
+    if lowered == "device" and context.framework == "torch":
+        return (None, "cpu", Expression("torch.device('cpu')"))
     if lowered == "batch_size":
         return (context.batch,)
     if _SIZES_LIST.fullmatch(lowered) and not {float, str} & parts:
@@ -240,9 +268,9 @@ def _by_name(inference: Inference, parameter: Parameter, role: str | None) -> tu
     if roles.is_kernel(name):
         dimensions = context.image.dimensions if context.image else 2
         return (3, (3,) * dimensions)
-    usual = roles.usual(name)
+    usual = _fitting(roles.usual(name), parts)
     if usual:
-        return _fitting(usual, parts)
+        return usual
     if lowered.endswith(("initializer", "_init", "initialiser")) or lowered in ("init", "initialization"):
         return (Expression("torch.nn.init.xavier_uniform_"), None) if context.framework == "torch" else (
             "glorot_uniform", None)  # fmt: skip
@@ -253,6 +281,11 @@ def _by_name(inference: Inference, parameter: Parameter, role: str | None) -> tu
 
 def _fitting(values: tuple[Any, ...], parts: frozenset[Any]) -> tuple[Any, ...]:
     """The usual values, in the type of the annotation where that says another: a dropout may be a flag."""
+    if not values:
+        return ()
+    if any(getattr(part, "__module__", "").partition(".")[0] in FRAMEWORKS for part in parts):
+        # A tensor, a layer: no number stands for it.
+        return tuple(value for value in values if value is None)
     value = values[0]
     if bool in parts and not {int, float} & parts and not isinstance(value, bool):
         return (False,)
@@ -336,8 +369,7 @@ def _config(inference: Inference, constructor: Constructor, parameter: Parameter
         return _configured(inference, cls, {}, prefix)
     if parameter.name.lower() not in CONFIG_NAMES or parameter.annotation in (int, float, str, bool):
         return None
-    wanted = [path[len(prefix) :] for path in inference.plan.wanted if path.startswith(prefix)]
-    return _read_off(inference, reads(constructor.make, parameter.name), wanted, prefix)
+    return _read_off(inference, reads(constructor.make, parameter.name), prefix, {})
 
 
 def _configured(inference: Inference, cls: type, given: Mapping[str, Any], prefix: str) -> Made | None:
@@ -352,19 +384,20 @@ def _configured(inference: Inference, cls: type, given: Mapping[str, Any], prefi
     return Made(f"{cls.__name__}({shown})", lambda: inner(made(values, inference.context.scope)), cls)
 
 
-def _read_off(inference: Inference, tree: Mapping[str, Any], wanted: Iterable[str], prefix: str) -> Made | None:
-    """Options with the names that were read; an inner one of names that were read in turn."""
+def _read_off(inference: Inference, tree: Mapping[str, Any], prefix: str, given: Mapping[str, Any]) -> Made | None:
+    """Options with the names that were read, or that an error asked for; an inner one of names read in turn."""
+    wanted = [path[len(prefix) :] for path in inference.plan.wanted if path.startswith(prefix)]
     names = dict.fromkeys([*tree, *(path.partition(".")[0] for path in wanted)])
     if not names:
         return None
-    leaves = Constructor(dict, "", tuple(Parameter(name) for name in names if not tree.get(name)))
-    values = _values(inference, leaves, {}, prefix)
-    for name in names:
-        if tree.get(name):
-            inner = [path.partition(".")[2] for path in wanted if path.startswith(f"{name}.")]
-            values[name] = _read_off(inference, tree[name], inner, f"{prefix}{name}.")
-    shown = text_of({name: values[name] for name in names if name in values})
-    return Made(shown, lambda: Options(made(values, inference.context.scope)))
+    inner = [name for name in names if tree.get(name) or any(path.startswith(f"{name}.") for path in wanted)]
+    leaves = Constructor(dict, "", tuple(Parameter(name) for name in names if name not in inner))
+    values = {**_values(inference, leaves, given, prefix), **given}
+    for name in inner:
+        part = given.get(name, {})
+        if isinstance(part, dict):
+            values[name] = _read_off(inference, tree.get(name) or {}, f"{prefix}{name}.", part)
+    return Made(text_of(values), lambda: Options(made(values, inference.context.scope)))
 
 
 def _given(inference: Inference, constructor: Constructor, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -378,7 +411,8 @@ def _given(inference: Inference, constructor: Constructor, given: Mapping[str, A
         if cls is not None:
             values[parameter.name] = _configured(inference, cls, value, f"{parameter.name}.") or value
         elif parameter.name.lower() in CONFIG_NAMES:
-            values[parameter.name] = _options(value)
+            path, read = f"{parameter.name}.", reads(constructor.make, parameter.name)
+            values[parameter.name] = _read_off(inference, read, path, value) or _options(value)
     return values
 
 

@@ -262,28 +262,26 @@ def _check_given(constructor: Constructor, given: Mapping[str, Any]) -> None:
 
 def _options(kwargs: Mapping[str, Any]) -> list[str]:
     """The options that say these arguments."""
-    return [f"--kwargs {shlex.quote(f'{key}={_spelled(value)}')}" for key, value in kwargs.items()]
-
-
-def _spelled(value: Any) -> str:
-    return text_of(value)
+    return [f"--kwargs {shlex.quote(f'{key}={text_of(value)}')}" for key, value in kwargs.items()]
 
 
 def _to_type(unknown: list[Parameter]) -> Iterator[str]:
     """An option for each argument that is asked for; those of a configuration in one dictionary."""
-    inner: dict[str, list[str]] = {}
+    tree: dict[str, Any] = {}
     for parameter in unknown:
-        holder, _, name = parameter.name.partition(".")
-        if name:
-            inner.setdefault(holder, []).append(name)
-        else:
-            yield f"--kwargs {parameter.name}={_blank(parameter)}"
-    for holder, names in inner.items():
-        yield f"--kwargs '{holder}={{" + ", ".join(f'"{name}": ...' for name in names) + "}'"
+        *holders, name = parameter.name.split(".")
+        where = tree
+        for holder in holders:
+            where = where.setdefault(holder, {})
+        where[name] = ...
+    for name, value in tree.items():
+        yield f"--kwargs {shlex.quote(f'{name}={_blank(value)}')}"
 
 
-def _blank(parameter: Parameter) -> str:
-    return "..."
+def _blank(value: Any) -> str:
+    if not isinstance(value, dict):
+        return "..."
+    return "{" + ", ".join(f'"{name}": {_blank(part)}' for name, part in value.items()) + "}"
 
 
 def _type_name(annotation: Any) -> str | None:

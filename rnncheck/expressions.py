@@ -7,9 +7,11 @@ imports nothing.
 from __future__ import annotations
 
 import ast
+import enum
 import importlib
 import importlib.util
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -180,12 +182,17 @@ def text_of(value: Any) -> str:
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if type(value) is dict:
         return "{" + ", ".join(f"{text_of(key)}: {text_of(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, enum.Enum):
+        return f"{text_of(type(value))}.{value.name}"
     if isinstance(value, (Made, Expression, str, int, float, complex, bool, type(None))):
         return repr(value)
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
     if isinstance(name, str):
         module = getattr(value, "__module__", None)
-        return f"{module}.{name}" if isinstance(module, str) and module != "builtins" else name
+        if not isinstance(module, str) or module == "builtins":
+            return name
+        short = name.rpartition(".")[2]
+        return f"{module}.{short if getattr(sys.modules.get(module), short, None) is value else name}"
     try:
         text = repr(value)
     except Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import re
 import sys
 import textwrap
 import typing
@@ -202,6 +203,53 @@ def is_flag(parameter: Parameter) -> bool:
     uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == parameter.name]
     compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare) and _uses(node, parameter.name)]
     return any(id(use) in tests for use in uses) and not compared and all(id(use) in tests | kept for use in uses)
+
+
+_SIZED = re.compile(
+    r"(Lazy)?(Linear|Conv\w*|Embedding|LayerNorm|RMSNorm|BatchNorm\w*|Dense|RNN|GRU|LSTM|\w*(RNN|GRU|LSTM)?Cell)|"
+    r"zeros|ones|rand|randn|empty|eye|(Float)?Tensor|add_weight|get_variable|range|sqrt"
+)
+
+
+def is_size(parameter: Parameter) -> bool:
+    """Whether the source takes the argument for a size: of a layer, of a weight, in whole-number arithmetic."""
+    tree = _tree(parameter.owner) if parameter.owner is not None else None
+    if tree is None:
+        return False
+    for node in ast.walk(tree):
+        parts: list[ast.expr] = []
+        if isinstance(node, ast.Call) and _SIZED.fullmatch(ast.unparse(node.func).rpartition(".")[2]):
+            parts = [*node.args, *(word.value for word in node.keywords)]
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.FloorDiv, ast.Mod)):
+            parts = [node.left, node.right]
+        if any(_counts(part, parameter.name) for part in parts):
+            return True
+    return False
+
+
+def _counts(node: ast.AST, name: str) -> bool:
+    """Whether an expression is the argument itself, or a shape or a sum or product of whole numbers with it."""
+    if isinstance(node, ast.BinOp):
+        return _counts(node.left, name) or _counts(node.right, name)
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return any(_counts(part, name) for part in node.elts)
+    return (isinstance(node, ast.Name) and node.id == name) or (
+        isinstance(node, ast.Attribute) and node.attr == name and ast.unparse(node.value) == "self"
+    )
+
+
+def other_names(parameter: Parameter) -> tuple[str, ...]:
+    """The attributes under which the source keeps the argument: ``self.units = p``."""
+    tree = _tree(parameter.owner) if parameter.owner is not None else None
+    if tree is None:
+        return ()
+    return tuple(
+        target.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == parameter.name
+        for target in node.targets
+        if isinstance(target, ast.Attribute)
+    )
 
 
 def reads(cls: Any, parameter: str) -> dict[str, Any]:

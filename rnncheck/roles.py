@@ -16,12 +16,13 @@ INPUT, HIDDEN, OUTPUT = 5, 8, 6
 """The sizes tried first; all differ, so that a mixed-up axis cannot hide."""
 
 INPUT_NAMES = (
-    "input_size in_features input_dim in_channels input_channels in_channel input_channel in_chan in_ch in_chans "
-    "input_chans input_ch cin c_in ch_in in_planes inplanes in_dim dim_in embed_dim obs_dim n_in nin ninp "
-    "inp_dim inp_size input_dims num_inputs n_inputs feature_size num_features n_features emb_dim embedding_size "
-    "emb_size x_dim d_in in_size input_features input_units insize indim inputs_size dim_input input_sz xdim nx "
-    "num_in nb_in ninputs d_input input_width feature_dim feat_dim n_feats frame_channel embed_size num_channels "
-    "n_channels input_feat_dim in_feats in_feat nfeat fan_in inputs_dim input_depth obs_size observation_dim"
+    "input_size input_shape in_features input_dim in_channels input_channels in_channel input_channel in_chan "
+    "in_ch in_chans input_chans input_ch cin c_in ch_in in_planes inplanes in_dim dim_in embed_dim obs_dim n_in "
+    "nin ninp inp_dim inp_size input_dims num_inputs n_inputs feature_size num_features n_features emb_dim "
+    "embedding_size emb_size x_dim d_in in_size input_features input_units insize indim inputs_size dim_input "
+    "input_sz xdim nx num_in nb_in ninputs d_input input_width feature_dim feat_dim n_feats frame_channel "
+    "embed_size num_channels n_channels input_feat_dim in_feats in_feat nfeat fan_in inputs_dim input_depth "
+    "obs_size observation_dim"
 ).split()
 HIDDEN_NAMES = (
     "hidden_size units num_units hidden_dim dim_hidden hidden_features features hidden_channels hidden_channel "
@@ -41,6 +42,8 @@ OUTPUT_NAMES = (
     "out_channels out_features output_channels output_features out_channel out_ch out_chan c_out cout ch_out "
     "output_units nclass output_channel num_out outsize outdim dim_out output_width out_planes"
 ).split()
+EXTENTS: dict[int, tuple[int, ...]] = {1: (7,), 2: (6, 7), 3: (5, 6, 7)}
+"""The extents of an image by the number of its spatial axes."""
 WEAK = frozenset("num_features n_features feature_size feature_dim num_channels n_channels features channels".split())
 """Names for the input's size in some cells and the state's in others."""
 
@@ -66,7 +69,7 @@ _MARKS = (
 )
 _SIZE_LIKE = re.compile(
     r"(size|sz|dims?|width|units?|neurons?|nodes?|features?|channels?|hiddens?|filters?)_?\d*$|"
-    r"^[a-zA-Z]{1,2}$|^n_?[a-zA-Z]{1,4}$"
+    r"^[a-zA-Z]{1,2}$|^n_?[a-zA-Z]{1,4}$|^([dDnN]|num|nb)_\w+$"
 )
 """Names that can only be a size, though not of what."""
 
@@ -80,7 +83,10 @@ _USUAL: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (r"order|k|rank|expand(_factor|_ratio)?|expansion(_factor)?|mult(iplier)?|ff_mult|topk|top_k|num_gates?", (2, 1)),
     (r"(num_|n_|ode_)?(unfolds?|iter(ation)?s?|substeps|inner_steps|ode_steps|power)|ode_unfolds", (2,)),
     (r"strides?|dilation(_rate)?|(conv_)?groups", (1,)),
+    (r"(.*_)?padding_mode", ("zeros",)),
     (r"padding|pad", (1, "same")),
+    (r"(clock_)?periods|dilations|scales", ([1, 2],)),
+    (r"(stoch(astic)?|discrete|categorical)(_?(dim|size|classes))?|classes", (4,)),
     (r"(num_|n_)?(nodes|vertices|agents|joints|sensors|particles|landmarks)", (4,)),
     (r"(n_|num_)?(vocab|tokens?|words?|items?|symbols?|embeddings|chars?)(_size|_dim|_num)?", (11,)),
     (r"(seq|sequence|max|context|block|window|chunk|bptt|time)(_?(len|length|size|steps))+|timesteps|bptt|t_max", (7,)),
@@ -103,7 +109,7 @@ _USUAL: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (r"(use_?|with_?|has_?|.*_)?bias(es)?", (True,)),
     (r"batch_first|affine|trainable|learnable|elementwise_affine|state_is_tuple|track_running_stats", (True,)),
     (
-        r"(use|with|is|has|do|add|apply|enable|return|learn|train|share|init)_.*|(.*_)?(layer_?norm|batch_?norm|bn|ln|norm|"
+        r"(use|with|is|has|do|add|apply|enable|return|learn|train|share)_.*|(.*_)?(layer_?norm|batch_?norm|bn|ln|norm|"
         r"cuda|gpu|bidirectional|stateful|residual|peepholes?|reuse|debug|verbose|normalize|normalization|training|"
         r"skip(_connections?)?|transpose|reverse|inplace|go_backwards|unroll)",
         (False,),
@@ -213,7 +219,7 @@ def image_of(names: Collection[str], class_name: str, given: Mapping[str, Any]) 
             dimensions = len(value)
         elif plain(name) in _DIMENSIONS and value in (1, 2, 3):
             dimensions = value
-    extents = {1: (7,), 2: (6, 7), 3: (5, 6, 7)}.get(dimensions, (6, 7))
+    extents = EXTENTS.get(dimensions, EXTENTS[2])
     scalars = [name for name in lowered if _EXTENT.fullmatch(name) or _EXTENTS.fullmatch(name)]
     if len(scalars) == 1 and _EXTENT.fullmatch(scalars[0]):
         extents = (6,) * dimensions
@@ -250,12 +256,14 @@ def extents_of(name: str, names: Sequence[str], image: Image, channels: int, cha
     return ()
 
 
-def assign(needed: Sequence[str], every: Iterable[str], given: Iterable[str]) -> dict[str, str]:
+def assign(
+    needed: Sequence[str], every: Iterable[str], given: Iterable[str], sizes: Collection[str] = ()
+) -> dict[str, str]:
     """What each needed argument sizes, each seen beside the others.
 
     ``every`` are all arguments of the constructor, also those with a default. Where none is named for the state,
     an output or a second name for the input stands for it. A size of unknown role is the input's, then the state's,
-    in order of position.
+    in order of position; ``sizes`` are those that are known to be one by more than their name.
     """
     roles = {name: role for name in needed if (role := role_of(name)) is not None}
     others = [role for name in {*every, *given} - {*needed} if (role := role_of(name)) is not None]
@@ -268,7 +276,9 @@ def assign(needed: Sequence[str], every: Iterable[str], given: Iterable[str]) ->
         elif outputs:
             roles[outputs[0]] = "hidden"
     taken = {*roles.values(), *others}
-    unknown = [name for name in needed if name not in roles and not usual(name) and is_size_like(name)]
+    unknown = [
+        name for name in needed if name not in roles and not usual(name) and (name in sizes or is_size_like(name))
+    ]
     for name in unknown:
         alone = len(unknown) == 1 and not taken
         roles[name] = "hidden" if alone or "input" in taken or "both" in taken else "input"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import fractions
+import types
 import typing
 from typing import Any
 
@@ -131,6 +132,18 @@ def test_the_source_says_which_words_are_known_and_what_is_a_flag() -> None:
         def forward(self, x, h): ...
 
     assert first(Cell) == {"units": 8, "kind": "leaky", "gate": "hard", "extra": False}
+
+
+def test_the_source_says_what_is_a_size_and_under_which_name_it_is_kept() -> None:
+    class Cell:
+        def __init__(self, first_of, second_of, p, gain):
+            self.x = nn.Linear(first_of, second_of)
+            self.keep_prob = p
+            self.alpha = gain
+
+        def forward(self, x, h): ...
+
+    assert first(Cell) == {"first_of": 5, "second_of": 8, "p": 1.0, "gain": 0.95}
 
 
 @pytest.mark.parametrize(
@@ -382,6 +395,8 @@ class TestConfigurations:
         with pytest.raises(BuildError, match=r"Cell\(\) needs config\.wiring") as caught:
             first(Cell)
         assert caught.value.options == ("""--kwargs 'config={"wiring": ...}'""",)
+        built = next(build.candidates(Cell, {"config": {"wiring": 7}}, owns))
+        assert (built.cell.wiring, built.cell.size) == (7, 8)
 
 
 class TestWhatAnErrorTeaches:
@@ -508,3 +523,4 @@ class TestWhatAnErrorTeaches:
 
 
 MODES = ("slow", "fast")
+nn = types.SimpleNamespace(Linear=lambda *sizes: sizes)
