@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rnncheck import build, usertrace
+from rnncheck import usertrace, widths
 from rnncheck.backends.base import Backend
 from rnncheck.build import Built
 from rnncheck.convention import Bound, Form
@@ -15,8 +15,6 @@ from rnncheck.discovery import Search
 from rnncheck.errors import CallError
 from rnncheck.settings import Settings
 
-SPATIAL = (6, 7, 4)
-"""The height, width and depth of an image that is tried; they differ, so that a mixed-up axis cannot hide."""
 TOKENS = 4
 """How many different whole numbers are tried on a cell that looks them up."""
 COMMON = (Form("rows"), Form("batch first"), Form("time first"))
@@ -29,13 +27,13 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: f
     Raises CallError with the cell's own complaint about the likeliest shape.
     """
     refused: CallError | None = None
-    shapes = [settings.input_shape] if settings.input_shape else _input_shapes(built, backend, cell)
+    shapes = [settings.input_shape] if settings.input_shape else widths.input_shapes(built, backend, cell)
     for shape, forms, effort in _order(backend, cell, shapes, settings):
         try:
             _prepare(backend, cell, (settings.batch, *shape))
             with backend.without_gradient():
-                widths = _hidden_widths(built, backend, cell, shape)
-                return Search(backend, cell, settings, widths, shape, until).found(forms, effort), shape
+                sizes = widths.hidden_widths(built, backend, cell, shape)
+                return Search(backend, cell, settings, sizes, shape, until).found(forms, effort), shape
         except CallError as error:
             refused = refused or error
         if time.monotonic() > until:
@@ -74,73 +72,3 @@ def _prepare(backend: Backend, cell: Any, shape: tuple[int, ...]) -> None:
             f"{type(cell).__name__}.build() raised {usertrace.summary(error)}{f' ({where})' if where else ''}.",
             details=usertrace.format_user(error),
         ) from error
-
-
-def _input_shapes(built: Built, backend: Backend, cell: Any) -> list[tuple[int, ...]]:
-    """Row shapes of the input to try, likeliest first."""
-    known = built.width("input") or _attribute(cell, "input", build.INPUT_NAMES)
-    shape = _built_shape(cell)
-    if shape is not None and known is None:
-        return [shape]
-    sizes = _weight_sizes(backend, cell)
-    # A weight may take the input and the state side by side.
-    hiddens = [*sizes, *_parts_of(sizes)]
-    beside = [size - hidden for size in sizes for hidden in hiddens if size > hidden]
-    widths = [known] if known is not None else list(dict.fromkeys([build.INPUT, *sizes, *beside]))[:12]
-    return [*_images(backend, cell, widths), *((width,) for width in widths)]
-
-
-def _images(backend: Backend, cell: Any, widths: Sequence[int]) -> list[tuple[int, ...]]:
-    """Shapes of images, where the cell convolves."""
-    ranks = {len(weight.shape) - 2 for weight in backend.weights(cell)} & {1, 2, 3}
-    shapes = []
-    for rank in sorted(ranks, reverse=True):
-        spatial = SPATIAL[:rank]
-        for channels in widths:
-            shapes.append((*spatial, channels) if backend.channels_last() else (channels, *spatial))
-    return shapes
-
-
-def _built_shape(cell: Any) -> tuple[int, ...] | None:
-    """The row shape that a Keras layer was built with."""
-    try:
-        shape = (cell.get_build_config() or {}).get("input_shape")
-    except Exception:
-        return None
-    if not isinstance(shape, (tuple, list)) or not all(isinstance(size, int) for size in shape[1:]):
-        return None
-    return tuple(shape[1:]) or None
-
-
-def _hidden_widths(built: Built, backend: Backend, cell: Any, shape: tuple[int, ...]) -> list[int]:
-    found = [
-        built.width("hidden"),
-        _attribute(cell, "hidden", build.HIDDEN_NAMES),
-        _attribute(cell, "both", build.BOTH_NAMES),
-    ]
-    sizes = _weight_sizes(backend, cell)
-    every = [*found, build.HIDDEN, *sizes, *shape[-1:], *_parts_of(sizes)]
-    return list(dict.fromkeys(width for width in every if width is not None))[:12]
-
-
-def _parts_of(sizes: Sequence[int]) -> list[int]:
-    """Widths of which a weight may hold two, three or four side by side, as gates do."""
-    return [size // gates for size in sizes for gates in (4, 3, 2) if size % gates == 0]
-
-
-def _attribute(cell: Any, role: str, names: Sequence[str]) -> int | None:
-    for name in (*names, *vars(cell)):
-        if name in names or build.role_of(name) == role:
-            value = vars(cell).get(name)
-            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-                return value
-    return None
-
-
-def _weight_sizes(backend: Backend, cell: Any) -> list[int]:
-    try:
-        return list(
-            dict.fromkeys(size for weight in backend.weights(cell) for size in reversed(weight.shape) if size > 1)
-        )
-    except Exception:
-        return []

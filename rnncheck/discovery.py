@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck import further, rows, signature, source, structure, usage, usertrace
+from rnncheck import further, layers, rows, signature, source, structure, usage, usertrace
 from rnncheck.backends.base import Backend, Tensor
 from rnncheck.capture import code_of
 from rnncheck.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
@@ -26,6 +26,9 @@ from rnncheck.settings import Settings
 from rnncheck.signature import KEPT
 from rnncheck.structure import Structure, flatten
 from rnncheck.unroll import State
+
+MORE_STEPS = 3
+"""How many more steps a convention must hold before it is believed."""
 
 
 class NotAccepted(Exception):
@@ -86,17 +89,37 @@ class Search:
                 for guess in guesses(ground, wide=effort == "wide"):
                     bound = self._accepted(ground, guess, likely)
                     if bound is not None:
-                        return bound
+                        return self._with_rows_apart(bound, guess, forms, likely)
                     if time.monotonic() > self.until:
                         raise self._explained(methods)
             if self.backend.output_first(self.cell):
                 break
         raise self._explained(methods)
 
+    def _with_rows_apart(self, bound: Bound, guess: Guess, forms: Sequence[Form], likely: bool) -> Bound:
+        """The same call with the input's axes the other way round, where its code does not say which of them is time
+        and the rows mix as they are."""
+        callee = bound.callee
+        told = callee.form.over_time and isinstance(getattr(self.cell, "batch_first", None), bool)
+        if told or not _runs_over_time(callee) or not self._leaks(bound):
+            return bound
+        for form in _ordered(forms, callee):
+            if form.over_time and form != callee.form:
+                for ground in self._filled(dataclasses.replace(callee, form=form), wide=True):
+                    for other in guesses(ground, wide=False):
+                        found = self._accepted(ground, other, likely)
+                        if found is not None and not self._leaks(found):
+                            return found
+        return bound
+
+    def _leaks(self, bound: Bound) -> bool:
+        start = State(bound.convention.state, [self.backend.numpy(leaf) for leaf in bound.initial])
+        return rows.leak(bound, self.settings.seed, start, self.shape, 1) is not None
+
     def _layer(self, method: str, forms: Sequence[Form]) -> Bound:
-        """A layer that takes a sequence and no state. Where the code does not say which axis is time, that under
-        which the rows do not mix."""
-        found: list[Bound] = []
+        """A layer that takes a sequence and no state. Where the code does not say which axis is time, that along
+        which it remembers and under which the rows do not mix."""
+        found: list[tuple[bool, Bound]] = []
         for way in signature.kept(getattr(self.cell, method), tuple(self.settings.call_kwargs)):
             callee = Callee(self.backend, self.cell, method, way)
             if not _runs_over_time(callee):
@@ -106,13 +129,13 @@ class Search:
                     bound = self._sequence(ground)
                     if bound is None:
                         continue
-                    found.append(bound)
-                    nothing = State(bound.convention.state, [])
-                    if rows.leak(bound, self.settings.seed, nothing, self.shape, 1) is None:
+                    forgets = layers.remembers(bound, self.settings.seed, self.shape) is False
+                    if not forgets and not self._leaks(bound):
                         return bound
+                    found.append((forgets, bound))
         if not found:
             raise self._explained([method])
-        return found[0]
+        return min(found, key=lambda item: item[0])[1]
 
     def _sequence(self, ground: Ground) -> Bound | None:
         callee = ground.callee
@@ -189,7 +212,7 @@ class Search:
         returned = self._attempt(callee, x, guess.value)
         shapes = [tuple(leaf.shape) for leaf in leaves]
         form, rows = callee.form, ground.batch
-        whole = callee.signature.passing == KEPT or form.layout == "single" or (guess.declared and not form.over_time)
+        whole = callee.signature.passing == KEPT or form.layout == "single"
         if all(rows_axis(shape, rows, form) is None for shape in shapes) and not whole:
             given = outline(guess.value, backend)
             raise NotAccepted(
@@ -213,10 +236,13 @@ class Search:
         dtype = backend.dtype(x)
         bound = Bound(callee, convention, leaves, guess.source, declared, dtype, rows)
         _, found, following = bound.split(returned)
-        again = self._attempt(callee, self._inputs(form, 2), found.build(following))
-        parts = split(again, reading, skeleton, backend, form)
-        if parts is None or [tuple(leaf.shape) for leaf in parts[2]] != shapes:
-            raise NotAccepted(f"returned {outline(again, backend)} at its second step, another state than before.")
+        for number in range(2, 2 + MORE_STEPS):
+            again = self._attempt(callee, self._inputs(form, number), found.build(following))
+            parts = split(again, reading, skeleton, backend, form)
+            if parts is None or [tuple(leaf.shape) for leaf in parts[2]] != shapes:
+                text = f"returned {outline(again, backend)} at step {number}, another state than before."
+                raise NotAccepted(text, returned=again)
+            _, found, following = bound.split(again)
         return bound
 
     def _attempt(self, callee: Callee, x: Tensor, state: Any) -> Any:
@@ -297,8 +323,7 @@ def _steps(cell: Any) -> list[str]:
 
 def _ordered(forms: Sequence[Form], callee: Callee) -> list[Form]:
     """Sequences first where the method reads its input as one; the batch first where the cell says so."""
-    function = source.function_of(callee.code)
-    sequence = function is not None and usage.takes_sequence(function, callee.signature.input)
+    sequence = _runs_over_time(callee)
     batch_first = getattr(callee.cell, "batch_first", True)
 
     def rank(form: Form) -> tuple[bool, bool]:

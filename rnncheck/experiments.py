@@ -65,7 +65,8 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
         refused: RnncheckError | None = None
         until = time.monotonic() + SECONDS
         with backend.construction_dtype(settings.dtype):
-            for built in build.candidates(obj, settings.kwargs, backend.owns, _input_size(backend, settings)):
+            tries = build.candidates(obj, settings.kwargs, backend.owns, _input_size(backend, settings), settings.batch)
+            for built in tries:
                 cell = backend.unwrap(built.cell)
                 if not built.own:
                     afterwards.callback(backend.snapshot(cell).restore)
@@ -76,6 +77,7 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
                     bound, shape = bind(backend, cell, settings, built, until)
                 except CallError as error:
                     refused = refused or error
+                    tries.refused(error)
                     if time.monotonic() > until:
                         break
                     continue
@@ -194,6 +196,7 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         for number in range(UNREAD_GRADIENTS):
             more, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
             gradients = gradients if more is None else _merged(gradients, more)
+    never = None if gradients is None or all(behaviour.read) else _never_used(lab, seen.probe, gradients)
     redrawn: tuple[Behaviour, ...] = ()
     connected = tuple(gradients is None or any(row[slot] is not None for row in gradients.sources) for slot in slots)
     if repeatable:
@@ -219,7 +222,7 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         influence=Influence(
             (*names, "input"), targets, tuple(map(tuple, seen.effects)), _by_source(gradients, len(slots) + 1), error
         ),
-        weights=_weights(bound, gradients),
+        weights=_weights(bound, gradients, never),
         computed=tuple(chosen),
         repeatable=repeatable,
     )
@@ -408,7 +411,26 @@ def _idle_block(used: Array, width: int) -> bool:
     return False
 
 
-def _weights(bound: Bound, gradients: Gradients | None) -> tuple[Weight, ...]:
+def _never_used(lab: Lab, probe: Probe, gradients: Gradients) -> Sequence[bool]:
+    """For each weight whether nothing reaches a result from it, also with all weights drawn afresh."""
+    idle = [used is None or not used.any() for used in gradients.weights]
+    if not any(idle):
+        return idle
+    backend, cell = lab.bound.backend, lab.bound.cell
+    before = backend.snapshot(cell)
+    rng = np.random.default_rng((lab.seed, 2))
+    try:
+        for weight in backend.weights(cell):
+            weight.assign(0.3 * rng.standard_normal(weight.shape).astype("float32"))
+        again, _ = _gradients(lab, probe, has_output=True)
+    finally:
+        before.restore()
+    if again is None:
+        return [False] * len(idle)
+    return [once and (used is None or not used.any()) for once, used in zip(idle, again.weights)]
+
+
+def _weights(bound: Bound, gradients: Gradients | None, never: Sequence[bool] | None) -> tuple[Weight, ...]:
     """The trainable weights and the layers that were never called, with what was seen of their use."""
     if gradients is None:
         return ()
@@ -416,14 +438,16 @@ def _weights(bound: Bound, gradients: Gradients | None) -> tuple[Weight, ...]:
 
     widths = {int(leaf.shape[-1]) for leaf in bound.initial if len(leaf.shape) > 1}
 
-    def seen(name: str, shape: tuple[int, ...], used: Array | None) -> Weight:
+    def seen(name: str, shape: tuple[int, ...], used: Array | None, never: bool) -> Weight:
         blocks = () if used is None else tuple(sorted(width for width in widths if _idle_block(used, width)))
         dead = used is not None and not used.any()
         attribute = name.partition(".")[0].partition("[")[0]
-        return Weight(name, shape, used is not None, dead, blocks, attribute in elsewhere)
+        return Weight(name, shape, used is not None, dead, blocks, attribute in elsewhere, never)
 
     weights = bound.backend.weights(bound.cell)
     found = [
-        seen(weight.name, weight.shape, used) for weight, used in zip(weights, gradients.weights) if weight.trainable
+        seen(weight.name, weight.shape, used, idle)
+        for weight, used, idle in zip(weights, gradients.weights, never or [False] * len(weights))
+        if weight.trainable
     ]
-    return (*found, *(seen(name, (), None) for name in bound.backend.unused_layers(bound.cell)))
+    return (*found, *(seen(name, (), None, True) for name in bound.backend.unused_layers(bound.cell)))

@@ -190,7 +190,7 @@ def learned(ground: Ground, guess: Guess, returned: Any) -> Iterator[Guess]:
             continue
         if guess.declared and not _has_none(taken):
             continue
-        yield from _or_zeros(ground, candidate, returned, guess.source)
+        yield from _or_zeros(ground, candidate, returned, guess.source, reached_first=_has_none(taken))
 
 
 def asked_for(ground: Ground, guess: Guess, complaint: str) -> Iterator[Guess]:
@@ -208,8 +208,10 @@ def _has_none(skeleton: Structure) -> bool:
     return (skeleton.kind == "constant" and skeleton.constant is None) or any(map(_has_none, skeleton.children))
 
 
-def _or_zeros(ground: Ground, candidate: Any, returned: Any, name: str) -> Iterator[Guess]:
-    """Zeros like a state that came back, where the cell starts from them, else that state itself."""
+def _or_zeros(
+    ground: Ground, candidate: Any, returned: Any, name: str, *, reached_first: bool = False
+) -> Iterator[Guess]:
+    """Zeros like a state that came back, where the cell starts from them; else zeros and that state itself."""
     backend = ground.backend
     skeleton, leaves = flatten(candidate, backend.is_tensor)
     value = skeleton.build([backend.tensor(backend.numpy(leaf) * 0, backend.dtype(leaf)) for leaf in leaves])
@@ -217,8 +219,9 @@ def _or_zeros(ground: Ground, candidate: Any, returned: Any, name: str) -> Itera
         if _same(ground, adapted.value, returned):
             yield adapted
         else:
-            yield dataclasses.replace(adapted, declared=False)
-            yield Guess(candidate, f"{name}, after one step", False)
+            reached = Guess(candidate, f"{name}, after one step", False)
+            zeros = dataclasses.replace(adapted, declared=False)
+            yield from (reached, zeros) if reached_first else (zeros, reached)
 
 
 def _cast(backend: Backend, guess: Guess, dtype: str) -> Iterator[Guess]:

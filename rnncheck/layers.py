@@ -15,16 +15,19 @@ from rnncheck.structure import flatten
 from rnncheck.unroll import different
 
 LENGTHS = (2, 3, 5)
+SCALES = (1.0, 10.0, 100.0)
 DRAWS = 3
 """How often the weights are drawn afresh before a layer counts as without memory."""
 
 
 def remembers(bound: Bound, seed: int, shape: tuple[int, ...]) -> bool | None:
-    """Whether another first step changes an output of a later step; None when that cannot be told.
+    """Whether another first step changes an output of a later step; None when that cannot be told, as when not even
+    another last step does.
 
     Raises CallError when the layer does not take a sequence of several steps.
     """
-    if _reaches(bound, seed, shape):
+    seen = _reaches(bound, seed, shape)
+    if seen:
         return True
     weights = bound.backend.weights(bound.cell)
     saved = [weight.read() for weight in weights]
@@ -38,19 +41,27 @@ def remembers(bound: Bound, seed: int, shape: tuple[int, ...]) -> bool | None:
     finally:
         for weight, value in zip(weights, saved):
             weight.assign(value)
-    return False
+    return seen
 
 
-def _reaches(bound: Bound, seed: int, shape: tuple[int, ...]) -> bool:
-    for number, steps in enumerate(LENGTHS):
-        rng = np.random.default_rng((seed, 300 + number))
-        sequence = bound.form.draw(rng, (steps, bound.batch, *shape), bound.input_dtype)
-        other = np.array(sequence, copy=True)
-        other[0] = bound.form.draw(rng, (1, bound.batch, *shape), bound.input_dtype)[0]
-        pairs = zip(_last(bound, seed, sequence), _last(bound, seed, other))
-        if any(different(one, another) for one, another in pairs):
-            return True
-    return False
+def _reaches(bound: Bound, seed: int, shape: tuple[int, ...]) -> bool | None:
+    alive = False
+    for scale in SCALES:
+        for number, steps in enumerate(LENGTHS):
+            rng = np.random.default_rng((seed, 300 + number))
+            sequence = _loud(bound.form.draw(rng, (steps, bound.batch, *shape), bound.input_dtype), scale)
+            first, last = (np.array(sequence, copy=True) for _ in range(2))
+            another = _loud(bound.form.draw(rng, (1, bound.batch, *shape), bound.input_dtype)[0], scale)
+            first[0], last[-1] = another, another
+            base = list(_last(bound, seed, sequence))
+            if any(different(one, other) for one, other in zip(base, _last(bound, seed, first))):
+                return True
+            alive = alive or any(different(one, other) for one, other in zip(base, _last(bound, seed, last)))
+    return False if alive else None
+
+
+def _loud(inputs: Array, scale: float) -> Array:
+    return inputs if inputs.dtype.kind in "iu" else (inputs * scale).astype(inputs.dtype)
 
 
 def _last(bound: Bound, seed: int, sequence: Array) -> Iterator[Array]:

@@ -161,6 +161,21 @@ def _visit_call(expression: ast.Call, visit: Callable[[ast.expr], ast.expr]) -> 
             keyword.value = visit(keyword.value)
 
 
+def first_mention(path: str | None, line: int | None, expression: str) -> Span | None:
+    """The first statement of the function on a line that names an expression, such as ``self.cell``."""
+    function = function_at(path, line)
+    lines = (
+        [
+            node.lineno
+            for node in ast.walk(function)
+            if isinstance(node, ast.Attribute) and ast.unparse(node) == expression
+        ]
+        if function is not None
+        else []
+    )
+    return span(path, min(lines)) if lines else None
+
+
 def stores(path: str | None, line: int, name: str | None) -> int | None:
     """The last line of the function on a line that assigns the attribute of ``self`` with this name."""
     function = function_at(path, line)

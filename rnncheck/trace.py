@@ -122,8 +122,8 @@ class Influence:
 class Weight:
     """A trainable weight. ``reached`` is False when no gradient path leads from it to any result; ``dead``
     when there is a path but every derivative along it is zero; ``idle_blocks`` are the widths of the slots of
-    which a block of rows or columns as wide is so. ``elsewhere``: another method of the class uses it. The
-    shape is empty for a layer that was never called and so has no weights."""
+    which a block of rows or columns as wide is so. ``elsewhere``: another method of the class uses it. ``never``: it
+    was so with other weights too. The shape is empty for a layer that was never called and so has no weights."""
 
     name: str
     shape: tuple[int, ...]
@@ -131,6 +131,7 @@ class Weight:
     dead: bool
     idle_blocks: tuple[int, ...] = ()
     elsewhere: bool = False
+    never: bool = False
 
     def could_take(self, width: int) -> bool:
         """Whether a state of this width could go through it: a matrix with such a side, or a layer never called."""
@@ -144,6 +145,10 @@ class Initial:
     source: str
     declared: bool
     zeros: tuple[bool, ...]
+
+    def filled(self, slot: int) -> bool:
+        """Whether the cell itself put something other than zeros there."""
+        return not self.zeros[slot] and (self.declared or self.source.endswith("after one step"))
 
 
 @dataclass(frozen=True)

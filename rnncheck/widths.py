@@ -61,8 +61,8 @@ def hidden_widths(built: Built, backend: Backend, cell: Any, shape: Shape) -> li
     found = [built.width("hidden"), _attribute(cell, "hidden"), _attribute(cell, "both")]
     outputs = [kernel.outputs for kernel in _kernels(weights, channels_last=backend.channels_last())]
     sizes = [*outputs, *_sizes(weights)]
-    features = shape[-1] if len(shape) == 1 or backend.channels_last() else shape[0]
-    default = roles.HIDDEN if len(shape) == 1 else 4
+    features = (shape[-1] if len(shape) == 1 or backend.channels_last() else shape[0]) if shape else None
+    default = roles.HIDDEN if len(shape) <= 1 else 4
     every = [*found, *_parts(outputs), default, *sizes, features, *_parts(sizes)]
     return list(dict.fromkeys(width for width in every if width is not None))[:LIMIT]
 

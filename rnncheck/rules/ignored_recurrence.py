@@ -130,9 +130,13 @@ def _lost(trace: Trace, slot: Slot) -> Span | None:
     return trace.method.lost[slot.index] if trace.method.lost else None
 
 
-def _where(trace: Trace, slots: Sequence[Slot]) -> Span | None:
-    """Where the state was lost, else where the input enters: there the old state belongs too."""
-    return next((span for slot in slots if (span := _lost(trace, slot)) is not None), trace.method.entered)
+def _where(trace: Trace, slots: Sequence[Slot], idle: Sequence[Weight] = ()) -> Span | None:
+    """Where the state was lost, else where a layer is called of which a part goes unused, else where the input enters:
+    there the old state belongs too."""
+    lost = [_lost(trace, slot) for slot in slots]
+    layers = dict.fromkeys(weight.name.partition(".")[0] for weight in idle if "." in weight.name)
+    called = [source.first_mention(trace.method.path, trace.method.line, f"self.{layer}") for layer in layers]
+    return next((span for span in (*lost, *called) if span is not None), trace.method.entered)
 
 
 def _old(trace: Trace, slot: Slot) -> str:
@@ -197,7 +201,7 @@ def _asleep(trace: Trace, *, woken: bool) -> Finding:
 def _one(trace: Trace, slot: Slot) -> Finding:
     method, name = trace.method, _old(trace, slot)
     width = slot.shape[-1] if slot.shape else 1
-    idle = [weight for weight in _idle(trace) if not weight.reached and weight.could_take(width)]
+    idle = [weight for weight in trace.weights if _could_have_read(weight, width)]
     partly = [weight for weight in trace.weights if width in weight.idle_blocks and not weight.elsewhere]
     severity: Severity = "warning" if idle or partly or _lost(trace, slot) else "note"
     reason = _unused(idle) or (f"; part of {listing(weight.name for weight in partly)} goes unused" if partly else "")
@@ -209,7 +213,7 @@ def _one(trace: Trace, slot: Slot) -> Finding:
         rule=RULE.id,
         severity=severity,
         message=message,
-        location=at(trace, _where(trace, [slot]) if idle or _lost(trace, slot) else produced),
+        location=at(trace, _lost(trace, slot) or (_where(trace, [slot], idle) if idle else produced)),
         state=slot.name,
         state_index=slot.index,
         steps=(0, len(trace.steps) - 1),
@@ -221,6 +225,10 @@ def _one(trace: Trace, slot: Slot) -> Finding:
         },
         explained_by=_cause(trace),
     )
+
+
+def _could_have_read(weight: Weight, width: int) -> bool:
+    return not weight.elsewhere and (not weight.reached or weight.never) and weight.could_take(width)
 
 
 def _cause(trace: Trace) -> str | None:

@@ -75,7 +75,7 @@ def _proven(trace: Trace) -> bool:
 def _severity(trace: Trace, slot: Slot) -> Severity:
     if _update(trace, slot) is not None or not _remembers(trace):
         return "error"
-    filled = trace.initial.declared and not trace.initial.zeros[slot.index]
+    filled = trace.initial.filled(slot.index)
     return "note" if filled or not slot.dtype.startswith(("float", "bfloat", "complex")) else "warning"
 
 
