@@ -33,7 +33,7 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built) -> tuple
 
 
 def _discover(backend: Backend, cell: Any, settings: Settings, shape: tuple[int, ...], built: Built) -> Bound:
-    method = settings.method or backend.method
+    method = settings.method or backend.method_of(cell)
     callee = Callee(backend, cell, method, signature_of(cell, method))
     try:
         backend.prepare(cell, (settings.batch, *shape))

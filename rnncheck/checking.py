@@ -69,7 +69,7 @@ def _check_target(text: str, settings: Settings, announce: Announce) -> Iterator
 def check_loaded(loaded: Loaded, settings: Settings) -> Result:
     """Check one object; never raises, but for KeyboardInterrupt."""
     try:
-        backend = choose(settings.backend, loaded.obj)
+        backend = choose(settings.backend, loaded.obj, settings.kwargs)
         from rnncheck.experiments import observe
 
         observed = observe(loaded.obj, backend, settings)

@@ -12,7 +12,7 @@ from typing import Any
 from rnncheck import structure
 from rnncheck.backends.base import Array, Backend, Tensor, numpy_dtype
 from rnncheck.backends.snapshot import Snapshot
-from rnncheck.capture import code_of
+from rnncheck.capture import code_of, undecorated
 from rnncheck.definitions import is_input_name, is_state_name
 from rnncheck.errors import CallError
 from rnncheck.structure import Structure, flatten
@@ -73,11 +73,7 @@ class Callee:
     @property
     def function(self) -> Callable[..., Any]:
         """What a user calls: the cell itself, unless another method is meant."""
-        if self.method in ("call", "forward"):
-            function: Callable[..., Any] = self.cell
-            return function
-        named: Callable[..., Any] = getattr(self.cell, self.method)
-        return named
+        return self.backend.step(self.cell, self.method)
 
     def call(self, x: Tensor, state: Any) -> Any:
         """One step; returns what the cell returned."""
@@ -153,7 +149,7 @@ def signature_of(cell: Any, method: str) -> Signature:
     if not callable(function):
         raise CallError(f"{type(cell).__name__} has no method '{method}'.", hint="Name its step with --method NAME.")
     try:
-        every = list(inspect.signature(function).parameters.values())
+        every = list(inspect.signature(undecorated(function)).parameters.values())
     except (TypeError, ValueError):
         return Signature("input", "state", True, False, False, None)
     # A scripted class shows its method unbound.

@@ -43,7 +43,7 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
 
     Raises BuildError or CallError when the cell cannot be built or called.
     """
-    with backend.keep_randomness(), backend.eagerly(), contextlib.ExitStack() as afterwards:
+    with backend.eagerly(), backend.keep_randomness(), contextlib.ExitStack() as afterwards:
         backend.seed(settings.seed)
         refused: RnncheckError | None = None
         with backend.construction_dtype(settings.dtype):
@@ -168,6 +168,7 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         weights=_weights(bound, gradients),
         computed=tuple(chosen),
         repeatable=repeatable,
+        library=backend.library,
     )
 
 

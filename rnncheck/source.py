@@ -12,6 +12,7 @@ import linecache
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from rnncheck.definitions import FRAMEWORKS
 from rnncheck.trace import Span
 
 TENSOR_ATTRIBUTES = frozenset(
@@ -201,7 +202,7 @@ def attributes_elsewhere(cls: type, method: str) -> set[str]:
             path = inspect.getsourcefile(base)
         except TypeError:
             continue
-        if path is None or base.__module__.partition(".")[0] in ("torch", "keras", "tensorflow"):
+        if path is None or base.__module__.partition(".")[0] in FRAMEWORKS:
             continue
         for node in _statements(path):
             if isinstance(node, ast.ClassDef) and node.name == base.__name__:

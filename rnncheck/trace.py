@@ -190,7 +190,7 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Trace:
-    """All that was seen of one cell; see the classes above for each part."""
+    """All that was seen of one cell; see the classes above for each part. ``library`` is what it is written with."""
 
     backend: str
     method: Method
@@ -205,6 +205,7 @@ class Trace:
     weights: tuple[Weight, ...]
     computed: tuple[tuple[Computed, ...], ...]
     repeatable: bool
+    library: str = ""
 
     @property
     def conclusive_redraws(self) -> tuple[Behaviour, ...]:
