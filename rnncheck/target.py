@@ -174,18 +174,23 @@ def _import(name: str) -> ModuleType:
         raise _raised(error, f"importing {name}") from error
 
 
-EXTRAS = {"torch": "torch", "tensorflow": "tf", "keras": "tf"}
+PACKAGES = {
+    "torch": '"rnncheck[torch]"',
+    "tensorflow": '"rnncheck[tf]"',
+    "keras": '"rnncheck[tf]"',
+    "tf_keras": "tf_keras",
+    "sonnet": "dm-sonnet",
+}
+"""What brings a framework: the argument of ``pip install``."""
 
 
 def _framework_missing(name: str, why: str = "") -> TargetError:
-    return TargetError(
-        f"{name} is not installed{why}.", hint=f'Install it with: pip install "rnncheck[{EXTRAS[name]}]"'
-    )
+    return TargetError(f"{name} is not installed{why}.", hint=f"Install it with: pip install {PACKAGES[name]}")
 
 
 def _module_missing(name: str, missing: str) -> TargetError:
     root = missing.split(".")[0]
-    if missing == root and root in EXTRAS:
+    if missing == root and root in PACKAGES:
         return _framework_missing(root)
     if missing == root:
         here = [path.stem for path in Path.cwd().glob("*.py")] + [
@@ -210,7 +215,7 @@ def _module_missing(name: str, missing: str) -> TargetError:
 def _raised(error: BaseException, doing: str) -> TargetError:
     where = usertrace.place(error)
     at = f" ({where})" if where else ""
-    if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+    if isinstance(error, ModuleNotFoundError) and error.name in PACKAGES:
         return _framework_missing(error.name, f", and {where} imports it" if where else "")
     if isinstance(error, SystemExit):
         hint = "Run only its definitions with --defs-only."
@@ -304,7 +309,7 @@ def _named(spec: Spec, found: _Module, where: str) -> Loaded:
 def _attribute_missing(where: str, part: str, holder: Any, found: _Module) -> TargetError:
     if found.failure is not None and holder is found.module:
         error = found.failure
-        if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+        if isinstance(error, ModuleNotFoundError) and error.name in PACKAGES:
             return _raised(error, where)
         return TargetError(
             f"{where} defines no '{part}': {usertrace.summary(error)} ({usertrace.place(error)}) came before it.",

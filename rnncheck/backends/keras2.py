@@ -27,6 +27,7 @@ class Keras2(KerasLayers, TensorFlowTensors):
         self._backend = importlib.import_module(f"{source}.backend")
         self._policies = importlib.import_module(f"{source}.mixed_precision.policy")
         self._stores = VariableStores()
+        self._asked: str | None = None
         if library == "tf_keras":
             self.version = f"{self.version}, tf_keras {importlib.import_module(library).__version__}"
 
@@ -58,17 +59,22 @@ class Keras2(KerasLayers, TensorFlowTensors):
         return getattr(getattr(self._backend, "_SEED_GENERATOR", None), "generator", None)
 
     def float_dtype(self, cell: Any) -> str:
-        return str(cell.compute_dtype or self._policies.global_policy().compute_dtype or self._backend.floatx())
+        return str(cell.compute_dtype or self._asked or self._backend.floatx())
 
     @contextlib.contextmanager
     def construction_dtype(self, dtype: str | None) -> Iterator[None]:
-        before = self._policies.global_policy()
+        if dtype is None:
+            yield
+            return
+        before, self._asked = self._policies.global_policy(), dtype
+        # Under the behaviour of TensorFlow 1 a layer takes the dtype of its first input.
+        with contextlib.suppress(ValueError):
+            self._policies.set_global_policy(dtype)
         try:
-            if dtype is not None:
-                self._policies.set_global_policy(dtype)
             yield
         finally:
-            self._policies.set_global_policy(before)
+            with contextlib.suppress(ValueError):
+                self._policies.set_global_policy(before)
 
     def declares_state_size(self, cell: Any) -> bool | None:
         """``dynamic_rnn`` asks for a state_size only where no initial_state is given."""

@@ -12,6 +12,7 @@ import numpy as np
 from rnncheck.backends.base import Array, Gradients, Tensor, Tensors, Weight, merged
 from rnncheck.backends.noise import quiet_tensorflow
 from rnncheck.backends.snapshot import Restore
+from rnncheck.errors import BackendError
 
 with quiet_tensorflow():
     import tensorflow as tf
@@ -82,9 +83,14 @@ class TensorFlowTensors(Tensors):
         def assign(value: Array) -> None:
             tensor.assign(tf.cast(value, tensor.dtype))
 
-        return Weight(name, tuple(tensor.shape), trainable, tensor, read, assign)
+        return Weight(name, tuple(tensor.shape.as_list()), trainable, tensor, read, assign)
 
     def keep(self, tensor: Tensor) -> Restore:
+        if getattr(tensor, "_in_graph_mode", True):
+            raise BackendError(
+                f"The target was built in a graph of TensorFlow 1 ({tensor.name}), where nothing runs line by line.",
+                hint="Name its class, or a function that makes it: rnncheck file.py:MyCell",
+            )
         saved = tf.identity(tensor)
 
         def restore() -> None:
