@@ -13,6 +13,7 @@ from typing import Any
 from rnncheck import usertrace
 from rnncheck.definitions import words
 from rnncheck.errors import BuildError
+from rnncheck.hints import remedy
 
 INPUT, HIDDEN, OUTPUT = 5, 8, 6
 """The sizes tried first; all differ, so that a mixed-up axis cannot hide."""
@@ -153,7 +154,7 @@ def _refused(name: str, kwargs: Mapping[str, Any], given: Mapping[str, Any], err
     inferred = [f"--kwargs {shlex.quote(f'{key}={value!r}')}" for key, value in kwargs.items() if key not in given]
     return BuildError(
         f"{name}({shown}) raised {usertrace.summary(error)}{f' ({where})' if where else ''}.",
-        hint=f"Give other arguments than the inferred {' '.join(inferred)}" if inferred else None,
+        hint=remedy(error) or (f"Give other arguments than the inferred {' '.join(inferred)}" if inferred else None),
         details=usertrace.format_user(error),
     )
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck import source, structure, usertrace
+from rnncheck import initial_state, source, structure, usertrace
 from rnncheck.backends.base import Backend, Tensor, numpy_dtype
 from rnncheck.capture import recording
 from rnncheck.convention import Bound, Callee, Convention, Signature, outline, state_part
@@ -107,8 +107,20 @@ def _explain(callee: Callee, x: Tensor, refused: Refused) -> CallError:
     else:
         tried = f"{outline(x, callee.backend)} as {callee.signature.input} and {outline(guess.value, callee.backend)}"
         hint = f"It was given {tried} as {callee.signature.state}. Say otherwise with --input-shape or --kwargs."
+    hint = _handed_out(callee, x, guess) or hint
     details = usertrace.format_user(reason.cause) if reason.cause is not None else None
     return CallError(f"{callee.name} {reason}", hint=hint, details=details)
+
+
+def _handed_out(callee: Callee, x: Tensor, guess: Guess) -> str | None:
+    """What is wrong with the state that the cell itself made."""
+    if not guess.declared:
+        return None
+    code = callee.code
+    function = source.function_at(code.co_filename, code.co_firstlineno) if code else None
+    unpacked = source.unpacking(function, callee.signature.state) if function else None
+    what, dtype = f"{guess.source} of {type(callee.cell).__name__}", callee.backend.float_dtype(callee.cell)
+    return initial_state.handed_out(what, guess.value, unpacked, int(x.shape[0]), dtype)
 
 
 def _try(callee: Callee, inputs: Sequence[Tensor], guess: Guess, state_first: bool) -> Bound:

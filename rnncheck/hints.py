@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 
+from rnncheck.initial_state import in_traceback
+
 _KERAS_CELL = (
     "Keras has no {name} to derive from: a cell is a keras.layers.Layer with a state_size, "
     "a build(input_shape) and a call(inputs, states) that returns (output, new_states). "
@@ -25,6 +27,11 @@ _ABSENT = {
 }
 
 _KERAS_2_WANTED = ("is not available with Keras 3", "Keras cannot be imported")
+
+
+def remedy(error: BaseException) -> str | None:
+    """What to write instead of what raised this, where that can be told."""
+    return api_hint(error) or in_traceback(error)
 
 
 def api_hint(error: BaseException) -> str | None:

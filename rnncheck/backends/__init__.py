@@ -76,8 +76,10 @@ def _library_of_factory(obj: Any, kwargs: Mapping[str, Any]) -> str | None:
     if loaded == {"torch"}:
         return "torch"
     from rnncheck import build
+    from rnncheck.backends.noise import quiet_tensorflow
 
-    made = next(build.candidates(obj, kwargs, lambda made: library_of(made) is not None))
+    with quiet_tensorflow():
+        made = next(build.candidates(obj, kwargs, lambda made: library_of(made) is not None))
     return library_of(made.cell)
 
 

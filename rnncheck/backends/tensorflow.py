@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnncheck.backends.base import Array, Gradients, Tensor, Tensors, Weight, merged
-from rnncheck.backends.noise import quiet_tensorflow
+from rnncheck.backends.noise import quiet_tensorflow, whole_tracebacks
 from rnncheck.backends.snapshot import Restore
 from rnncheck.errors import BackendError
 
@@ -68,7 +68,7 @@ class TensorFlowTensors(Tensors):
         before = tf.config.functions_run_eagerly()
         tf.config.run_functions_eagerly(True)
         try:
-            with context.eager_mode():
+            with context.eager_mode(), whole_tracebacks():
                 yield
         finally:
             tf.config.run_functions_eagerly(before)
