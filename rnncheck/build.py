@@ -14,6 +14,7 @@ from rnncheck import usertrace
 from rnncheck.arguments import Argument, Context, Inference, Plan, framework_of, infer, made
 from rnncheck.errors import BuildError, RnncheckError
 from rnncheck.expressions import Expression, text_of
+from rnncheck.hints import remedy
 from rnncheck.parameters import EMPTY, Constructor, Parameter, constructor_of, scope_of
 from rnncheck.remedies import of_a_call, progress, remedies
 from rnncheck.roles import BOTH_NAMES, HIDDEN, HIDDEN_NAMES, INPUT, INPUT_NAMES, Image, Sizes, image_of, role_of
@@ -237,7 +238,8 @@ class _Search:
         inferred = {key: value for key, value in inference.kwargs.items() if key not in self.given}
         return BuildError(
             f"{name}({shown}) raised {usertrace.summary(error)}{f' ({where})' if where else ''}.",
-            hint=f"Give other arguments than the inferred {' '.join(_options(inferred))}" if inferred else None,
+            hint=remedy(error)
+            or (f"Give other arguments than the inferred {' '.join(_options(inferred))}" if inferred else None),
             details=usertrace.format_user(error),
         )
 

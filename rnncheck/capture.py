@@ -60,11 +60,21 @@ class Recording:
 def code_of(function: Any) -> CodeType | None:
     """The code object that runs when ``function`` is called, under its decorators; None for C or script."""
     try:
-        unwrapped = inspect.unwrap(getattr(function, "python_function", function))
+        found = inspect.unwrap(undecorated(getattr(function, "python_function", function)))
     except ValueError:
         return None
-    code = getattr(getattr(unwrapped, "__func__", unwrapped), "__code__", None)
+    code = getattr(getattr(found, "__func__", found), "__code__", None)
     return code if isinstance(code, CodeType) else None
+
+
+def undecorated(function: Any) -> Any:
+    """The user's function under the decorator that Sonnet puts around every method, which keeps it in a closure
+    and has no signature."""
+    bare = getattr(function, "__func__", function)
+    names = getattr(getattr(bare, "__code__", None), "co_freevars", ())
+    if str(getattr(bare, "__module__", "")).startswith("sonnet.") and "f" in names:
+        return undecorated(bare.__closure__[names.index("f")].cell_contents)
+    return function
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rnncheck import target, usertrace
-from rnncheck.backends import choose
+from rnncheck.backends import ALIASES, FRAMEWORK, choose
 from rnncheck.errors import InternalError, RnncheckError
 from rnncheck.findings import Finding, Outcome, Problem, Report, Result, State, TimelineEntry
 from rnncheck.run import apply
@@ -33,7 +33,7 @@ def check_targets(targets: Sequence[str], settings: Settings, announce: Announce
     """
     results: list[Result] = []
     for text in targets:
-        with _surroundings():
+        with _surroundings(), _keras_on(settings.backend):
             results.extend(_check_target(text, settings, announce))
     return Report(tuple(results), settings.fail_on)
 
@@ -49,6 +49,19 @@ def _surroundings() -> Iterator[None]:
             os.chdir(folder)
         sys.path[:] = path
         sys.stdout, sys.stderr = streams
+
+
+@contextlib.contextmanager
+def _keras_on(backend: str) -> Iterator[None]:
+    """Keras chooses its tensors by ``KERAS_BACKEND`` when it is first imported; what the user has set there stands."""
+    if backend == "auto" or "KERAS_BACKEND" in os.environ:
+        yield
+        return
+    os.environ["KERAS_BACKEND"] = FRAMEWORK[ALIASES[backend]]
+    try:
+        yield
+    finally:
+        os.environ.pop("KERAS_BACKEND", None)
 
 
 def _check_target(text: str, settings: Settings, announce: Announce) -> Iterator[Result]:
@@ -69,7 +82,7 @@ def _check_target(text: str, settings: Settings, announce: Announce) -> Iterator
 def check_loaded(loaded: Loaded, settings: Settings) -> Result:
     """Check one object; never raises, but for KeyboardInterrupt."""
     try:
-        backend = choose(settings.backend, loaded.obj)
+        backend = choose(settings.backend, loaded.obj, settings.kwargs)
         from rnncheck.experiments import observe
 
         observed = observe(loaded.obj, backend, settings)

@@ -117,11 +117,7 @@ class Callee:
     @property
     def function(self) -> Callable[..., Any]:
         """What a user calls: the cell itself, unless another method is meant."""
-        if self.method in ("call", "forward"):
-            function: Callable[..., Any] = self.cell
-            return function
-        named: Callable[..., Any] = getattr(self.cell, self.method)
-        return named
+        return self.backend.step(self.cell, self.method)
 
     def call(self, x: Tensor, state: Any) -> Any:
         """One step; returns what the cell returned. A state that is kept on the cell is put there before, and comes
@@ -130,7 +126,7 @@ class Callee:
             arguments, named = self.signature.bind(x, state, self.further)
             return self.function(*arguments, **named)
         for path, value in state.items():
-            self.backend.keep(self.cell, path, value)
+            self.backend.put(self.cell, path, value)
         output = self.without_state(x)
         after = self.backend.kept(self.cell)
         return output, {path: after.get(path) for path in state}

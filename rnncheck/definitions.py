@@ -12,7 +12,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-FRAMEWORKS = ("torch", "keras", "tensorflow", "tf_keras")
+from rnncheck.capture import undecorated
+
+FRAMEWORKS = ("torch", "keras", "tensorflow", "tf_keras", "sonnet")
 STATE_WORDS = frozenset(
     [
         "h",
@@ -106,9 +108,9 @@ def future_flags(source: bytes) -> int:
 
 def may_define_cell(source: str) -> bool:
     """Whether a file of a folder is worth loading: it defines a class and imports a framework or defines a
-    ``call`` or ``forward``."""
+    ``call``, ``forward`` or ``__call__``."""
     imports = rf"^\s*(?:import|from)\s+(?:{'|'.join(FRAMEWORKS)})\b"
-    steps = r"^\s+def (?:call|forward)\("
+    steps = r"^\s+def (?:call|forward|__call__)\("
     return _holds(r"^\s*class\s", source) and (_holds(imports, source) or _holds(steps, source))
 
 
@@ -148,13 +150,17 @@ def is_step_name(name: str) -> bool:
 
 
 def method_of(cls: type) -> Callable[..., Any] | None:
-    """The ``call`` or ``forward`` that the class or one of its bases outside the frameworks defines."""
-    for name in ("call", "forward"):
-        for base in cls.__mro__:
-            if name in vars(base):
-                method = vars(base)[name]
-                return method if callable(method) else None
-    return None
+    """The ``call`` or ``forward`` of a class, else the ``__call__`` that stands in its place in cells of TensorFlow 1
+    and of Sonnet; what the user defines comes before what a framework does."""
+    found = [
+        undecorated(vars(base)[name])
+        for name in ("call", "forward", "__call__")
+        for base in cls.__mro__
+        if name in vars(base)
+    ]
+    own = [method for method in found if _root(method) not in FRAMEWORKS]
+    method = next(iter(own or found), None)
+    return method if callable(method) else None
 
 
 def is_network_class(cls: type) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck import further, layers, rows, signature, source, structure, usage, usertrace
+from rnncheck import further, initial_state, layers, rows, signature, source, structure, usage, usertrace
 from rnncheck.backends.base import Backend, Tensor
 from rnncheck.capture import code_of
 from rnncheck.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
@@ -208,7 +208,7 @@ class Search:
         if not leaves:
             raise NotAccepted("takes a state without tensors.")
         for path, value in self.before.items():
-            backend.keep(self.cell, path, value)
+            backend.put(self.cell, path, value)
         returned = self._attempt(callee, x, guess.value)
         shapes = [tuple(leaf.shape) for leaf in leaves]
         form, rows = callee.form, ground.batch
@@ -229,7 +229,7 @@ class Search:
                 f"returned {outline(returned, backend)}, which has no part like the state that went in ({given}).",
                 returned=returned,
             )
-        method = callee.method if callee.method != backend.method else None
+        method = callee.method if callee.method != backend.method_of(self.cell) else None
         convention = Convention(callee.signature, skeleton, reading, form, callee.shown, method)
         # A framework that drives the cell itself starts it from zeros where the cell says nothing.
         declared = guess.declared or backend.output_first(self.cell)
@@ -294,8 +294,20 @@ class Search:
                 f"It was given {x} as {callee.signature.input} and {state}. Say otherwise with --input-shape, --state "
                 "or --kwargs."
             )
+        hint = _handed_out(problem) or hint
         details = usertrace.format_user(reason.cause) if reason.cause is not None else None
         return CallError(f"{callee.name} {reason}", hint=hint, details=details)
+
+
+def _handed_out(problem: Problem) -> str | None:
+    """What is wrong with the state that the cell itself made."""
+    if not problem.guess.declared:
+        return None
+    callee = problem.ground.callee
+    function = source.function_of(callee.code)
+    unpacked = usage.unpacking(function, callee.signature.state) if function else None
+    what, dtype = f"{problem.guess.source} of {type(callee.cell).__name__}", callee.backend.float_dtype(callee.cell)
+    return initial_state.handed_out(what, problem.guess.value, unpacked, problem.ground.batch, dtype)
 
 
 def _methods(cell: Any, settings: Settings, backend: Backend) -> list[str]:
@@ -305,7 +317,8 @@ def _methods(cell: Any, settings: Settings, backend: Backend) -> list[str]:
                 f"{type(cell).__name__} has no method '{settings.method}'.", hint="Name its step with --method NAME."
             )
         return [settings.method]
-    return [backend.method, *(name for name in _steps(cell) if name != backend.method)]
+    first = backend.method_of(cell)
+    return [first, *(name for name in _steps(cell) if name != first)]
 
 
 def _steps(cell: Any) -> list[str]:

@@ -60,7 +60,7 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
 
     Raises BuildError or CallError when the cell cannot be built or called.
     """
-    with backend.keep_randomness(), backend.eagerly(), contextlib.ExitStack() as afterwards:
+    with backend.eagerly(), backend.keep_randomness(), contextlib.ExitStack() as afterwards:
         backend.seed(settings.seed)
         refused: RnncheckError | None = None
         until = time.monotonic() + SECONDS
@@ -137,6 +137,7 @@ def _layer_trace(lab: Lab, initial: Initial, shape: tuple[int, ...]) -> Trace:
         weights=(),
         computed=(),
         repeatable=True,
+        library=bound.backend.library,
         kind="layer",
         memory=layers.remembers(bound, lab.seed, shape),
     )
@@ -225,6 +226,7 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         weights=_weights(bound, gradients, never),
         computed=tuple(chosen),
         repeatable=repeatable,
+        library=backend.library,
     )
 
 

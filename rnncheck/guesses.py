@@ -434,7 +434,7 @@ def _kept(ground: Ground) -> Iterator[Guess]:
         yield Guess(start, "the cell's own attributes", True)
         return
     for path, value in start.items():
-        backend.keep(callee.cell, path, value)
+        backend.put(callee.cell, path, value)
     try:
         returned = callee.without_state(ground.x)
     except Exception:
@@ -456,9 +456,9 @@ def _reads(ground: Ground, held: Mapping[str, Any], path: str) -> bool:
     results = []
     for values in (arrays, others):
         for kept_path, value in held.items():
-            backend.keep(callee.cell, kept_path, value)
+            backend.put(callee.cell, kept_path, value)
         tensors = [backend.tensor(value, backend.dtype(leaf)) for value, leaf in zip(values, leaves)]
-        backend.keep(callee.cell, path, skeleton.build(tensors))
+        backend.put(callee.cell, path, skeleton.build(tensors))
         try:
             output = callee.without_state(ground.x)
         except Exception:

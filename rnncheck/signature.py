@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from inspect import Parameter
 from typing import Any
 
+from rnncheck.capture import undecorated
 from rnncheck.definitions import is_input_name, is_state_name, words
 
 POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -83,7 +84,7 @@ def parameters(function: Callable[..., Any]) -> list[Parameter] | None:
     if schema is not None and hasattr(schema, "arguments"):
         return [_scripted(argument) for argument in schema.arguments if argument.name != "self"]
     try:
-        every = list(inspect.signature(function).parameters.values())
+        every = list(inspect.signature(undecorated(function)).parameters.values())
     except (TypeError, ValueError):
         return None
     # A scripted class shows its method unbound.

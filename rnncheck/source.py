@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import CodeType
 
+from rnncheck.definitions import FRAMEWORKS
 from rnncheck.trace import Span
 
 TENSOR_ATTRIBUTES = frozenset(
@@ -205,7 +206,7 @@ def class_bodies(cls: type) -> Iterator[ast.ClassDef]:
             path = inspect.getsourcefile(base)
         except (TypeError, OSError):
             continue
-        if path is None or base.__module__.partition(".")[0] in ("torch", "keras", "tensorflow"):
+        if path is None or base.__module__.partition(".")[0] in FRAMEWORKS:
             continue
         for node in _statements(path):
             if isinstance(node, ast.ClassDef) and node.name == base.__name__:

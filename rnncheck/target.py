@@ -24,7 +24,7 @@ from typing import Any
 from rnncheck import definitions, usertrace
 from rnncheck.backends.noise import quiet_tensorflow
 from rnncheck.errors import TargetError
-from rnncheck.hints import api_hint
+from rnncheck.hints import remedy
 
 
 @dataclass(frozen=True)
@@ -174,18 +174,23 @@ def _import(name: str) -> ModuleType:
         raise _raised(error, f"importing {name}") from error
 
 
-EXTRAS = {"torch": "torch", "tensorflow": "tf", "keras": "tf"}
+PACKAGES = {
+    "torch": '"rnncheck[torch]"',
+    "tensorflow": '"rnncheck[tf]"',
+    "keras": '"rnncheck[tf]"',
+    "tf_keras": "tf_keras",
+    "sonnet": "dm-sonnet",
+}
+"""What brings a framework: the argument of ``pip install``."""
 
 
 def _framework_missing(name: str, why: str = "") -> TargetError:
-    return TargetError(
-        f"{name} is not installed{why}.", hint=f'Install it with: pip install "rnncheck[{EXTRAS[name]}]"'
-    )
+    return TargetError(f"{name} is not installed{why}.", hint=f"Install it with: pip install {PACKAGES[name]}")
 
 
 def _module_missing(name: str, missing: str) -> TargetError:
     root = missing.split(".")[0]
-    if missing == root and root in EXTRAS:
+    if missing == root and root in PACKAGES:
         return _framework_missing(root)
     if missing == root:
         here = [path.stem for path in Path.cwd().glob("*.py")] + [
@@ -210,13 +215,13 @@ def _module_missing(name: str, missing: str) -> TargetError:
 def _raised(error: BaseException, doing: str) -> TargetError:
     where = usertrace.place(error)
     at = f" ({where})" if where else ""
-    if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+    if isinstance(error, ModuleNotFoundError) and error.name in PACKAGES:
         return _framework_missing(error.name, f", and {where} imports it" if where else "")
     if isinstance(error, SystemExit):
         hint = "Run only its definitions with --defs-only."
         return TargetError(f"{doing} ended with SystemExit({error.code!r}){at}.", hint=hint)
     return TargetError(
-        f"{doing} raised {usertrace.summary(error)}{at}.", hint=api_hint(error), details=usertrace.format_user(error)
+        f"{doing} raised {usertrace.summary(error)}{at}.", hint=remedy(error), details=usertrace.format_user(error)
     )
 
 
@@ -243,6 +248,9 @@ def load_file(path: Path, *, defs_only: bool = False) -> _Module:
             f"line {at} raised {usertrace.summary(error)}; "
             "the definitions after it were loaded without running the rest"
         )
+        hint = remedy(error)
+        if hint is not None:
+            remarks.append(hint)
         _go_on([node for node in tree.body if node.lineno > at], module, path, source)
     return _Module(module, tuple(remarks), failure)
 
@@ -290,7 +298,7 @@ def _named(spec: Spec, found: _Module, where: str) -> Loaded:
         try:
             obj = getattr(obj, part)
         except AttributeError as error:
-            raise _attribute_missing(walked, part, obj, found) from error
+            raise _attribute_missing(walked, part, obj, found, error) from error
         except Exception as error:
             raise _raised(error, f"{walked}.{part}") from error
         walked = f"{walked}:{part}" if walked == where else f"{walked}.{part}"
@@ -301,23 +309,25 @@ def _named(spec: Spec, found: _Module, where: str) -> Loaded:
     return Loaded(spec.text, obj, spec.attribute, found.remarks)
 
 
-def _attribute_missing(where: str, part: str, holder: Any, found: _Module) -> TargetError:
+def _attribute_missing(where: str, part: str, holder: Any, found: _Module, missing: AttributeError) -> TargetError:
     if found.failure is not None and holder is found.module:
         error = found.failure
-        if isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+        if isinstance(error, ModuleNotFoundError) and error.name in PACKAGES:
             return _raised(error, where)
         return TargetError(
             f"{where} defines no '{part}': {usertrace.summary(error)} ({usertrace.place(error)}) came before it.",
-            hint=api_hint(error),
+            hint=remedy(error),
             details=usertrace.format_user(error),
         )
+    hint = remedy(missing)
+    if hint is not None:
+        return TargetError(f"{where} has no attribute '{part}'.", hint=hint)
     names = [name for name in dir(holder) if not name.startswith("_")]
     lowered = {name.lower(): name for name in names}
     close = difflib.get_close_matches(part.lower(), lowered, n=3)
-    hint = api_hint(AttributeError(name=part, obj=holder))
     if close:
         hint = f"Did you mean {' or '.join(lowered[name] for name in close)}?"
-    elif hint is None and len(names) <= 12:
+    elif len(names) <= 12:
         hint = f"It has: {', '.join(names) or 'nothing'}."
     return TargetError(f"{where} has no attribute '{part}'.", hint=hint)
 

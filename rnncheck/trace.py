@@ -201,7 +201,7 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Trace:
-    """All that was seen of one cell; see the classes above for each part.
+    """All that was seen of one cell; see the classes above for each part. ``library`` is what it is written with.
 
     ``kind`` is ``layer`` for what runs over a whole sequence and takes no state: it has no slots, and ``memory`` tells
     whether an early step reached a later output. ``row_leak`` is how much other rows of the batch changed a row,
@@ -221,6 +221,7 @@ class Trace:
     weights: tuple[Weight, ...]
     computed: tuple[tuple[Computed, ...], ...]
     repeatable: bool
+    library: str = ""
     kind: str = "cell"
     row_leak: float | None = None
     graph: bool = False

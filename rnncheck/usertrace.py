@@ -13,7 +13,9 @@ def frames(error: BaseException) -> list[traceback.FrameSummary]:
     """The frames below rnncheck's own; those inside libraries are left out where the user has any."""
     every = traceback.extract_tb(error.__traceback__)
     outside = [
-        frame for frame in every if not frame.filename.startswith(_OWN) and not frame.filename.startswith("<frozen ")
+        frame
+        for frame in every
+        if not frame.filename.startswith((_OWN, "<frozen ")) and "__autograph_generated_file" not in frame.filename
     ]
     users = [frame for frame in outside if not any(part in frame.filename for part in _LIBRARIES)]
     return users or outside

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rnncheck.errors import BackendError
@@ -13,64 +15,95 @@ if TYPE_CHECKING:
 
 ALIASES = {"tf": "tf", "tensorflow": "tf", "keras": "tf", "torch": "torch", "pytorch": "torch"}
 FRAMEWORK = {"tf": "tensorflow", "torch": "torch"}
+LIBRARIES = {
+    "keras": "a Keras",
+    "tf_keras": "a Keras 2",
+    "tensorflow.python.keras": "a Keras 2",
+    "sonnet": "a Sonnet",
+    "tensorflow": "a TensorFlow",
+    "torch": "a PyTorch",
+}
+"""What a cell may be written with, by its module's name: the first that any base of its class comes from. A layer of
+Keras is also a module of TensorFlow or of PyTorch, and so is one of Sonnet."""
 
 
-def get(name: str) -> Backend:
-    """The backend of this name (``tf`` or ``torch``); raises BackendError when its framework is missing."""
-    framework = FRAMEWORK[name]
-    if framework not in sys.modules and importlib.util.find_spec(framework) is None:
-        raise BackendError(f"{framework} is not installed.", hint=f'Install it with: pip install "rnncheck[{name}]"')
-    if name == "tf":
-        from rnncheck.backends.tensorflow import TensorFlowBackend
+def choose(asked: str, obj: Any, kwargs: Mapping[str, Any] | None = None) -> Backend:
+    """The backend asked for, or with ``auto`` the target's own; raises BackendError when they differ.
 
-        return TensorFlowBackend()
-    from rnncheck.backends.pytorch import TorchBackend
-
-    return TorchBackend()
-
-
-def of(obj: Any) -> str | None:
-    """The backend whose class or instance this is, judged by the names of its bases alone."""
-    cls = obj if isinstance(obj, type) else type(obj)
-    for base in cls.__mro__:
-        root = base.__module__.partition(".")[0]
-        if root == "torch" and base.__name__ in ("Module", "ScriptModule"):
-            return "torch"
-        if root in ("keras", "tensorflow", "tf_keras"):
-            return "tf"
-    return None
-
-
-def choose(asked: str, obj: Any) -> Backend:
-    """The backend asked for, or with ``auto`` the target's own; raises BackendError when they differ."""
-    own = of(obj) or _of_factory(obj)
+    A factory is called with ``kwargs`` to see what it makes; raises BuildError where that fails.
+    """
+    library = library_of(obj) or _library_of_factory(obj, kwargs or {})
     if asked == "auto":
-        if own is None:
+        if library is None:
             raise BackendError(
                 f"{_label(obj)} derives from no class of TensorFlow or PyTorch.",
                 hint="A cell is a keras.layers.Layer or a torch.nn.Module. Say which: --backend tf or --backend torch.",
             )
-        return get(own)
+        return _load(library)
     wanted = ALIASES[asked]
-    if own is not None and own != wanted:
+    if library is None:
+        return _load(FRAMEWORK[wanted])
+    if library != "keras" and (library == "torch") != (wanted == "torch"):
         raise BackendError(
-            f"{_label(obj)} is a {'PyTorch' if own == 'torch' else 'Keras'} class, not one of {FRAMEWORK[wanted]}.",
-            hint=f"Check it with --backend {own}.",
+            f"{_label(obj)} is {LIBRARIES[library]} class, not one of {FRAMEWORK[wanted]}.",
+            hint=f"Check it with --backend {'torch' if library == 'torch' else 'tf'}.",
         )
-    return get(wanted)
+    chosen = _load(library)
+    if chosen.name != wanted:
+        raise BackendError(
+            f"{_label(obj)} is a Keras class, and Keras is set to its {FRAMEWORK[chosen.name]} backend.",
+            hint=f"Run it as: KERAS_BACKEND={FRAMEWORK[wanted]} rnncheck ... --backend {wanted}",
+        )
+    return chosen
 
 
-def _of_factory(obj: Any) -> str | None:
-    """A factory's backend: the one framework that loading it brought in, else that of what it returns."""
-    if isinstance(obj, type) or not callable(obj):
+def library_of(obj: Any) -> str | None:
+    """The library that a class or an instance is written with, judged by the names of its bases alone."""
+    cls = obj if isinstance(obj, type) else type(obj)
+    for library in LIBRARIES:
+        for base in cls.__mro__:
+            inside = base.__module__ == library or base.__module__.startswith(f"{library}.")
+            if inside and (library != "torch" or base.__name__ in ("Module", "ScriptModule")):
+                return library
+    return None
+
+
+def _library_of_factory(obj: Any, kwargs: Mapping[str, Any]) -> str | None:
+    """That of what a factory returns; it need not be called where PyTorch alone was loaded."""
+    if isinstance(obj, type) or not callable(obj) or not inspect.isroutine(obj):
         return None
-    loaded = [name for name, framework in FRAMEWORK.items() if framework in sys.modules]
-    if len(loaded) == 1:
-        return loaded[0]
-    try:
-        return of(obj())
-    except Exception:
-        return None
+    loaded = {"tensorflow", "keras", "torch"} & sys.modules.keys()
+    if loaded == {"torch"}:
+        return "torch"
+    from rnncheck import build
+    from rnncheck.backends.noise import quiet_tensorflow
+
+    with quiet_tensorflow():
+        made = next(build.candidates(obj, kwargs, lambda made: library_of(made) is not None))
+    return library_of(made.cell)
+
+
+def _load(library: str) -> Backend:
+    """Raises BackendError when the framework is missing."""
+    name = "torch" if library == "torch" else "tf"
+    framework = "keras" if library == "keras" else FRAMEWORK[name]
+    if framework not in sys.modules and importlib.util.find_spec(framework) is None:
+        raise BackendError(f"{framework} is not installed.", hint=f'Install it with: pip install "rnncheck[{name}]"')
+    if library == "torch":
+        from rnncheck.backends.torch_modules import TorchModules
+
+        return TorchModules()
+    if library == "keras":
+        from rnncheck.backends import keras3
+
+        return keras3.backend()
+    if library in ("tf_keras", "tensorflow.python.keras"):
+        from rnncheck.backends.keras2 import Keras2
+
+        return Keras2(library)
+    from rnncheck.backends.modules import TensorFlowModules
+
+    return TensorFlowModules(library)
 
 
 def _label(obj: Any) -> str:

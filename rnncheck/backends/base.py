@@ -1,15 +1,23 @@
-"""The narrow gate to a framework: everything left of the Trace goes through it."""
+"""The narrow gate to a framework: everything left of the Trace goes through it.
+
+A backend has two parts, joined by inheritance: the tensors (TensorFlow's, PyTorch's) and the library that the
+cell is written with (Keras 3 on either, Keras 2 with the cells of TensorFlow 1, Sonnet, ``torch.nn``).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from rnncheck.backends.snapshot import Snapshot
+from rnncheck.backends import providers
+from rnncheck.backends.kept import places
+from rnncheck.backends.snapshot import Restore, Snapshot
+from rnncheck.definitions import is_framework
+from rnncheck.errors import UsageError
 
 Array = NDArray[Any]
 
@@ -54,19 +62,15 @@ def numpy_dtype(name: str) -> str:
     return "float32" if name == "bfloat16" else name
 
 
-class Backend(Protocol):
-    """What rnncheck needs of a framework.
-
-    ``initial_states`` yields what the cell itself says of its first state, best first, as ``(source, state)``
-    for ``batch`` rows of an input like ``x``; ``x`` is a tensor.
-    """
+class Tensors(Protocol):
+    """What rnncheck needs of tensors, whichever library the cell is written with."""
 
     name: str
     version: str
-    method: str
 
-    def owns(self, obj: Any) -> bool:
-        """Whether this is a class or an instance of the framework's."""
+    def raw(self, value: Any) -> Any:
+        """The framework's own tensor, where a library wraps it in a variable of its own; else the value itself."""
+        return value
 
     def is_tensor(self, value: Any) -> bool:
         """Whether this is a tensor that holds numbers (a symbolic one does not)."""
@@ -86,67 +90,31 @@ class Backend(Protocol):
     def keep_randomness(self) -> AbstractContextManager[None]:
         """Within the block the random number generators may be used; afterwards they are as before."""
 
+    def seed_library(self, seed: int) -> None:
+        """Likewise for the random numbers that the cell's library keeps to itself."""
+        return
+
+    def keep_library(self) -> Restore:
+        """Puts the library's own random numbers back where they are now."""
+        return lambda: None
+
     def eagerly(self) -> AbstractContextManager[None]:
         """Within the block compiled functions run line by line, so that their locals can be read."""
-
-    def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> None:
-        """Put the cell into evaluation mode, built for inputs ``(batch, *input shape)`` as the framework's own
-        driver builds it; raises what the cell raises."""
-
-    def unwrap(self, cell: Any) -> Any:
-        """The user's own cell inside a compiled one."""
-
-    def snapshot(self, cell: Any) -> Snapshot:
-        """The cell as it is, to be restored later."""
 
     def without_gradient(self) -> AbstractContextManager[None]:
         """Within the block calls leave no gradient record."""
 
-    def weights(self, cell: Any) -> list[Weight]:
-        """All weights of floating-point numbers, trainable or not, by the names that the user gave them."""
+    def weight(self, name: str, tensor: Tensor, trainable: bool) -> Weight:
+        """A weight's tensor with the ways to read and to replace its numbers."""
 
-    def zero_constants(self, cell: Any) -> list[Weight]:
-        """Arrays of the cell that are no weights and hold zeros alone."""
+    def keep(self, tensor: Tensor) -> Restore:
+        """Puts back the numbers that a weight's tensor has now."""
 
-    def unused_layers(self, cell: Any) -> list[str]:
-        """Layers of units that were never called, by their attributes, where that can be told."""
+    def is_weight(self, value: Any) -> bool:
+        """Whether this is a tensor that can be trained: a variable, a parameter."""
 
-    def float_dtype(self, cell: Any) -> str:
-        """The dtype in which the cell computes."""
-
-    def with_dtype(self, cell: Any, dtype: str) -> Any:
-        """The cell computing in another dtype; raises UsageError when it cannot be changed."""
-
-    def construction_dtype(self, dtype: str | None) -> AbstractContextManager[None]:
-        """Within the block cells are constructed in this dtype."""
-
-    def embeds(self, cell: Any) -> bool:
-        """Whether the cell looks whole numbers up in a table."""
-
-    def has_recurrent_layer(self, cell: Any) -> bool:
-        """Whether a recurrent cell or layer of the framework is a part of it."""
-
-    def kept(self, cell: Any) -> dict[str, Any]:
-        """What the cell keeps beside its weights and may change: attributes and buffers that hold tensors, or that
-        hold nothing yet, by their dotted paths. Structures are new containers; tensors are never changed in place."""
-
-    def keep(self, cell: Any, path: str, value: Any) -> None:
-        """Put a value where ``kept`` found one."""
-
-    def declares_state_size(self, cell: Any) -> bool | None:
-        """Whether the cell declares its state's size; None where the framework asks for no such thing."""
-
-    def initial_states(self, cell: Any, batch: int, x: Tensor) -> Iterator[tuple[str, Any]]:
-        """See the class."""
-
-    def restart(self, cell: Any, batch: int, x: Tensor) -> None:
-        """Let a cell that keeps its state on itself begin anew with ``batch`` rows of an input like ``x``."""
-
-    def output_first(self, cell: Any) -> bool:
-        """Whether the framework itself fixes the result as ``(output, state)``."""
-
-    def channels_last(self) -> bool:
-        """Whether the features of an image are its last axis."""
+    def is_module(self, value: Any) -> bool:
+        """Whether this is a module of the tensors' own framework, whose attributes may be weights."""
 
     def gradients(
         self,
@@ -156,3 +124,109 @@ class Backend(Protocol):
     ) -> Gradients:
         """Derivatives of a random projection of each target of ``run``, which is given a tensor for each source
         (an array and a dtype)."""
+
+
+class Backend(Tensors, Protocol):
+    """What rnncheck needs of a framework: its tensors, and what a library makes of cells.
+
+    ``library`` names the latter. ``initial_states`` yields what the cell itself says of its first state, best
+    first, as ``(source, state)`` for ``batch`` rows of an input like ``x``; ``x`` is a tensor.
+    """
+
+    library: str
+
+    def owns(self, obj: Any) -> bool:
+        """Whether this is a class or an instance of the library's."""
+
+    def method_of(self, cell: Any) -> str:
+        """The method that is one step."""
+
+    def step(self, cell: Any, method: str) -> Callable[..., Any]:
+        """What a user calls for one step: the cell itself, unless another method is meant."""
+        called: Callable[..., Any] = cell if method == self.method_of(cell) else getattr(cell, method)
+        return called
+
+    def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> None:
+        """Put the cell into evaluation mode, built for inputs ``(batch, *input shape)`` as the framework's own
+        driver builds it; raises what the cell raises."""
+        return
+
+    def unwrap(self, cell: Any) -> Any:
+        """The user's own cell inside a compiled one."""
+        return cell
+
+    def snapshot(self, cell: Any) -> Snapshot:
+        """The cell as it is, to be restored later."""
+
+    def weights(self, cell: Any) -> list[Weight]:
+        """All weights of floating-point numbers, trainable or not, by the names that the user gave them."""
+
+    def zero_constants(self, cell: Any) -> list[Weight]:
+        """Arrays of the cell that are no weights and hold zeros alone."""
+        return []
+
+    def unused_layers(self, cell: Any) -> list[str]:
+        """Layers of units that were never called, by their attributes, where that can be told."""
+        return []
+
+    def float_dtype(self, cell: Any) -> str:
+        """The dtype in which the cell computes."""
+
+    def with_dtype(self, cell: Any, dtype: str) -> Any:
+        """The cell computing in another dtype; raises UsageError when it cannot be changed."""
+        if self.float_dtype(cell) != dtype:
+            raise UsageError(
+                f"--dtype {dtype}: this cell computes in {self.float_dtype(cell)}.",
+                hint="Construct it in that dtype.",
+            )
+        return cell
+
+    def construction_dtype(self, dtype: str | None) -> AbstractContextManager[None]:
+        """Within the block cells are constructed in this dtype."""
+        return nullcontext()
+
+    def holders(self, cell: Any) -> list[tuple[str, Any]]:
+        """The cell and the parts of it that keep tensors, by their dotted paths."""
+
+    def internal(self) -> frozenset[str]:
+        """The attributes that the library itself keeps on every holder."""
+        return frozenset()
+
+    def kept(self, cell: Any) -> dict[str, Any]:
+        """What the cell keeps beside its weights and may change: attributes, buffers and variables that hold tensors,
+        or that hold nothing yet, by their dotted paths. Containers are new; tensors are never changed in place."""
+        return {path: place.read() for path, place in places(self, self.holders(cell), self.internal()).items()}
+
+    def put(self, cell: Any, path: str, value: Any) -> None:
+        """Put a value where ``kept`` found one."""
+        places(self, self.holders(cell), self.internal())[path].write(value)
+
+    def embeds(self, cell: Any) -> bool:
+        """Whether the cell looks whole numbers up in a table."""
+        return any(_derives(part, ("Embedding", "EmbeddingBag", "Embed")) for _, part in self.holders(cell))
+
+    def has_recurrent_layer(self, cell: Any) -> bool:
+        """Whether a recurrent layer of the framework is a part of it, which runs over a sequence."""
+        return any(_derives(part, ("RNNBase", "RNN")) for _, part in self.holders(cell))
+
+    def restart(self, cell: Any, batch: int, x: Tensor) -> None:
+        """Let a cell that keeps its state on itself begin anew with ``batch`` rows of an input like ``x``."""
+        providers.restart(cell, batch, x, {"dtype": self.float_dtype(cell)})
+
+    def declares_state_size(self, cell: Any) -> bool | None:
+        """Whether the cell declares its state's size; None where the framework asks for no such thing."""
+        return None
+
+    def initial_states(self, cell: Any, batch: int, x: Tensor) -> Iterator[tuple[str, Any]]:
+        """See the class."""
+
+    def output_first(self, cell: Any) -> bool:
+        """Whether the framework itself fixes the result as ``(output, state)``."""
+        return False
+
+    def channels_last(self) -> bool:
+        """Whether the features of an image are its last axis."""
+
+
+def _derives(part: Any, names: tuple[str, ...]) -> bool:
+    return any(base.__name__ in names and is_framework(base) for base in type(part).__mro__)

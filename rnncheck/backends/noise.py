@@ -1,4 +1,4 @@
-"""TensorFlow's start-up messages, kept from the user."""
+"""What TensorFlow says too much of (its start-up messages) and too little (its tracebacks)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ def quiet_tensorflow() -> Iterator[None]:
     """Within this block the first ``import tensorflow``, whoever does it, writes nothing to stderr.
 
     Its C++ parts write to the file descriptor before any logging level applies; the level set here keeps
-    them quiet afterwards. When the import fails, what it wrote is shown.
+    them quiet afterwards. When the import fails, what it wrote is shown. Tracebacks are whole.
     """
     if "tensorflow" in sys.modules:
-        yield
+        with whole_tracebacks():
+            yield
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     original = builtins.__import__
@@ -29,13 +30,30 @@ def quiet_tensorflow() -> Iterator[None]:
             return original(name, *args, **kwargs)
         builtins.__import__ = original
         with _captured_stderr():
-            return original(name, *args, **kwargs)
+            imported = original(name, *args, **kwargs)
+        afterwards.enter_context(whole_tracebacks())
+        return imported
 
     builtins.__import__ = importing
+    with contextlib.ExitStack() as afterwards:
+        try:
+            yield
+        finally:
+            builtins.__import__ = original
+
+
+@contextlib.contextmanager
+def whole_tracebacks() -> Iterator[None]:
+    """Within this block TensorFlow leaves its own frames in tracebacks: what it was given stands in them."""
+    utils = sys.modules.get("tensorflow.python.util.traceback_utils")
+    if utils is None or not utils.is_traceback_filtering_enabled():
+        yield
+        return
+    utils.disable_traceback_filtering()
     try:
         yield
     finally:
-        builtins.__import__ = original
+        utils.enable_traceback_filtering()
 
 
 @contextlib.contextmanager

@@ -26,14 +26,21 @@ class Snapshot:
         self._attributes = [(holder, dict(vars(holder))) for holder in holders]
         self._contents: list[tuple[Any, Any]] = []
         seen: set[int] = set()
-        for _, attributes in self._attributes:
+        for _, attributes in list(self._attributes):
             for value in attributes.values():
                 self._remember(value, seen)
 
     def _remember(self, value: Any, seen: set[int]) -> None:
         if id(value) in seen:
             return
-        if isinstance(value, (list, dict, set, deque)):
+        if isinstance(value, list) and "_storage" in getattr(value, "__dict__", ()):
+            # Keras 2 wraps the user's list and keeps account of its changes.
+            seen.add(id(value))
+            self._attributes.append((value, dict(vars(value))))
+            for part in vars(value).values():
+                self._remember(part, seen)
+        elif isinstance(value, (list, dict, set, deque)):
+            value = getattr(value, "__wrapped__", value)
             seen.add(id(value))
             self._contents.append((value, dict(value) if isinstance(value, dict) else list(value)))
             for part in value.values() if isinstance(value, dict) else list(value):

@@ -174,11 +174,8 @@ def _term(trace: Trace, slot: Slot, weight: Weight) -> str | None:
     if owner and last == "kernel":
         return f"self.{owner}({state})" if weight.shape == widths else None
     if weight.shape == widths:
-        return (
-            f"keras.ops.matmul({state}, self.{weight.name})"
-            if trace.backend == "tf"
-            else f"{state} @ self.{weight.name}"
-        )
+        matmul = "keras.ops.matmul" if trace.library == "keras" else "tf.matmul" if trace.backend == "tf" else None
+        return f"{matmul}({state}, self.{weight.name})" if matmul else f"{state} @ self.{weight.name}"
     return f"{state} @ self.{weight.name}.T" if weight.shape == widths[::-1] and trace.backend == "torch" else None
 
 

@@ -153,7 +153,7 @@ def _suggestion(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed
     whole = _whole(trace, updates)
     if whole is not None:
         replacements.setdefault(trace.method.state_parameter, whole)
-    keras = trace.backend == "tf" and where == trace.method.returns
+    keras = trace.declaration.expected and where == trace.method.returns
     rewritten = source.rewrite_return(trace.method.path, where.line, replacements, listed=keras)
     return rewritten or (f"return {whole} as the new state" if whole is not None else None)
 

@@ -1,0 +1,102 @@
+"""Keras 2 (``tf_keras``), and with it the cells of TensorFlow 1 (``tf.compat.v1.nn.rnn_cell``)."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rnncheck.backends.base import Tensor
+from rnncheck.backends.keras_layers import KerasLayers
+from rnncheck.backends.snapshot import Restore
+from rnncheck.backends.tensorflow import TensorFlowTensors
+from rnncheck.backends.tf1_variables import VariableStores
+
+SOURCES = {"tf_keras": "tf_keras.src", "tensorflow.python.keras": "tensorflow.python.keras"}
+
+
+class Keras2(KerasLayers, TensorFlowTensors):
+    """See :class:`rnncheck.backends.base.Backend`. ``library`` is one of ``SOURCES``: TensorFlow keeps an old copy."""
+
+    def __init__(self, library: str) -> None:
+        source = SOURCES[library]
+        self.library = library
+        self.layer = importlib.import_module(f"{source}.engine.base_layer").Layer
+        self._backend = importlib.import_module(f"{source}.backend")
+        self._policies = importlib.import_module(f"{source}.mixed_precision.policy")
+        self._stores = VariableStores()
+        self._asked: str | None = None
+        if library == "tf_keras":
+            self.version = f"{self.version}, tf_keras {importlib.import_module(library).__version__}"
+
+    def method_of(self, cell: Any) -> str:
+        """Older cells of TensorFlow 1 and its wrappers define ``__call__`` in place of ``call``."""
+        defined = (name for base in type(cell).__mro__ for name in ("call", "__call__") if name in vars(base))
+        return next(defined) if _is_tf1(cell) else "call"
+
+    def step(self, cell: Any, method: str) -> Callable[..., Any]:
+        return self._stores.around(cell, super().step(cell, method))
+
+    def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> None:
+        """A cell of TensorFlow 1 is built by its first call, in its own variable scope."""
+        if not _is_tf1(cell):
+            super().prepare(cell, input_shape)
+
+    def seed_library(self, seed: int) -> None:
+        generator = self._generator()
+        if generator is not None:
+            generator.seed(seed)
+
+    def keep_library(self) -> Restore:
+        generator = self._generator()
+        state = generator.getstate() if generator is not None else None
+        return lambda: generator.setstate(state) if generator is not None and state is not None else None
+
+    def _generator(self) -> random.Random | None:
+        """Keras's own, from which layers draw their seeds once the target has called ``set_random_seed``."""
+        return getattr(getattr(self._backend, "_SEED_GENERATOR", None), "generator", None)
+
+    def float_dtype(self, cell: Any) -> str:
+        return str(cell.compute_dtype or self._asked or self._backend.floatx())
+
+    @contextlib.contextmanager
+    def construction_dtype(self, dtype: str | None) -> Iterator[None]:
+        if dtype is None:
+            yield
+            return
+        before, self._asked = self._policies.global_policy(), dtype
+        # Under the behaviour of TensorFlow 1 a layer takes the dtype of its first input.
+        with contextlib.suppress(ValueError):
+            self._policies.set_global_policy(dtype)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(ValueError):
+                self._policies.set_global_policy(before)
+
+    def declares_state_size(self, cell: Any) -> bool | None:
+        """``dynamic_rnn`` asks for a state_size only where no initial_state is given."""
+        return None if _is_tf1(cell) else super().declares_state_size(cell)
+
+    def initial_states(self, cell: Any, batch: int, x: Tensor) -> Iterator[tuple[str, Any]]:
+        """A cell of TensorFlow 1 takes its state as it stands: bare, or in the tuple of its own."""
+        yield from self._states(cell, batch, x) if _is_tf1(cell) else super().initial_states(cell, batch, x)
+
+    def channels_last(self) -> bool:
+        return bool(self._backend.image_data_format() == "channels_last")
+
+    def _own_state(self, get_initial_state: Any, batch: int, dtype: str) -> Any:
+        return get_initial_state(inputs=None, batch_size=batch, dtype=dtype)
+
+    def _variables(self, cell: Any) -> list[tuple[Tensor, str, bool]]:
+        known = super()._variables(cell)
+        seen = {id(tensor) for tensor, _, _ in known}
+        made = [variable for variable in self._stores.of(cell) if id(variable) not in seen]
+        return [*known, *((variable, variable.name.partition(":")[0], variable.trainable) for variable in made)]
+
+
+def _is_tf1(cell: Any) -> bool:
+    """The mark by which Keras itself tells them."""
+    return getattr(cell, "_is_tf_rnn_cell", None) is not None

@@ -1,0 +1,134 @@
+"""Cells that are Keras layers, of whichever Keras and on whichever tensors."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from rnncheck.backends import providers
+from rnncheck.backends.attributes import walk
+from rnncheck.backends.base import Backend, Tensor, Weight, numpy_dtype
+from rnncheck.backends.snapshot import Snapshot
+
+
+class KerasLayers(Backend):
+    """What Keras 2 and 3 have in common. ``layer`` is the class of all layers."""
+
+    layer: type[Any]
+
+    def owns(self, obj: Any) -> bool:
+        return issubclass(obj, self.layer) if isinstance(obj, type) else isinstance(obj, self.layer)
+
+    def method_of(self, cell: Any) -> str:
+        return "call"
+
+    def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> None:
+        """As ``keras.layers.RNN`` does: built by the shape of one step's input, before the first call."""
+        if not cell.built and not getattr(type(cell).build, "_is_default", False):
+            cell.build(input_shape)
+            cell.built = True
+
+    def snapshot(self, cell: Any) -> Snapshot:
+        layers = [part for _, part in self._parts(cell) if not self.is_weight(part)]
+        trackers = [vars(layer)["_tracker"] for layer in layers if "_tracker" in vars(layer)]
+        return Snapshot([*layers, *trackers], [self.keep(tensor) for tensor, _, _ in self._variables(cell)])
+
+    def weights(self, cell: Any) -> list[Weight]:
+        return [
+            self.weight(name, tensor, trainable)
+            for tensor, name, trainable in self._variables(cell)
+            if self.dtype(tensor).startswith(("float", "bfloat"))
+        ]
+
+    def _variables(self, cell: Any) -> list[tuple[Tensor, str, bool]]:
+        """Each variable's tensor, name and whether it is trained: those that Keras knows of and those that it does
+        not track, as a ``tf.Variable`` on a layer of Keras 3."""
+        kept = [(name, part) for name, part in self._parts(cell) if self.is_weight(part)]
+        names = {id(self.raw(part)): name for name, part in reversed(kept)}
+        trained = {id(self.raw(variable)) for variable in cell.trainable_variables if _trained(variable)}
+        every = {id(self.raw(variable)): variable for variable in cell.variables}
+        for _, part in kept:
+            if every.setdefault(id(self.raw(part)), part) is part and _trained(part):
+                trained.add(id(self.raw(part)))
+        return [
+            (self.raw(variable), names.get(key) or getattr(variable, "path", variable.name), key in trained)
+            for key, variable in every.items()
+        ]
+
+    def _parts(self, cell: Any) -> Iterator[tuple[str, Any]]:
+        return walk(cell, self.is_weight, lambda value: isinstance(value, self.layer) or self.is_module(value))
+
+    def holders(self, cell: Any) -> list[tuple[str, Any]]:
+        return [(name, part) for name, part in self._parts(cell) if not self.is_weight(part)]
+
+    def internal(self) -> frozenset[str]:
+        return frozenset(vars(self.layer()))
+
+    def unused_layers(self, cell: Any) -> list[str]:
+        return [
+            name
+            for name, part in self._parts(cell)
+            if isinstance(part, self.layer)
+            and name.isidentifier()
+            and not part.built
+            and isinstance(getattr(part, "units", None), int)
+        ]
+
+    def declares_state_size(self, cell: Any) -> bool | None:
+        try:
+            return getattr(cell, "state_size", None) is not None
+        except Exception:
+            return False
+
+    def initial_states(self, cell: Any, batch: int, x: Tensor) -> Iterator[tuple[str, Any]]:
+        """As ``keras.layers.RNN`` makes them: the cell's own, else zeros of its state_size; in a list."""
+        for name, state in self._states(cell, batch, x):
+            yield name, _in_list(state)
+
+    def _states(self, cell: Any, batch: int, x: Tensor) -> Iterator[tuple[str, Any]]:
+        own = getattr(cell, "get_initial_state", None)
+        if callable(own):
+            with contextlib.suppress(Exception):
+                yield "get_initial_state()", self._own_state(own, batch, self.float_dtype(cell))
+        if self.declares_state_size(cell):
+            zeros = self._zeros(cell.state_size, batch, self.float_dtype(cell))
+            if zeros is not None:
+                yield "state_size", zeros
+        known = {"dtype": self.float_dtype(cell)}
+        yield from providers.states(cell, batch, x, known, self.is_tensor)
+
+    def _own_state(self, get_initial_state: Any, batch: int, dtype: str) -> Any:
+        """What ``get_initial_state`` answers when it is called as ``keras.layers.RNN`` calls it."""
+        raise NotImplementedError
+
+    def _zeros(self, size: Any, batch: int, dtype: str) -> Any:
+        """Zeros for a ``state_size``: a whole number, a shape, or a nest of them; None when it is neither."""
+        if isinstance(size, (int, np.integer)):
+            return self._zero_tensor((batch, int(size)), dtype) if size >= 0 else None
+        if hasattr(size, "as_list"):
+            return self._zero_tensor((batch, *size.as_list()), dtype)
+        if isinstance(size, dict):
+            return {key: self._zeros(part, batch, dtype) for key, part in size.items()}
+        if isinstance(size, (list, tuple)):
+            parts = [self._zeros(part, batch, dtype) for part in size]
+            return None if any(part is None for part in parts) else parts
+        return None
+
+    def _zero_tensor(self, shape: tuple[int, ...], dtype: str) -> Tensor:
+        return self.tensor(np.zeros(shape, numpy_dtype(dtype)), dtype)
+
+    def output_first(self, cell: Any) -> bool:
+        return True
+
+
+def _trained(variable: Any) -> bool:
+    return bool(getattr(variable, "trainable", getattr(variable, "requires_grad", False)))
+
+
+def _in_list(state: Any) -> Any:
+    if isinstance(state, (list, tuple)) and not hasattr(state, "_fields"):
+        return list(state)
+    return state if isinstance(state, (dict, tuple)) else [state]

@@ -1,0 +1,91 @@
+"""``torch.nn``: cells are modules with a ``forward``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from rnncheck.backends import providers
+from rnncheck.backends.base import Backend, Tensor, Weight
+from rnncheck.backends.pytorch import TorchTensors
+from rnncheck.backends.snapshot import Snapshot
+
+
+class TorchModules(TorchTensors, Backend):
+    """See :class:`rnncheck.backends.base.Backend`."""
+
+    library = "torch.nn"
+
+    def owns(self, obj: Any) -> bool:
+        return issubclass(obj, torch.nn.Module) if isinstance(obj, type) else isinstance(obj, torch.nn.Module)
+
+    def method_of(self, cell: Any) -> str:
+        return "forward"
+
+    def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> None:
+        with contextlib.suppress(Exception):
+            cell.eval()
+
+    def unwrap(self, cell: Any) -> Any:
+        return getattr(cell, "_orig_mod", cell)
+
+    def snapshot(self, cell: Any) -> Snapshot:
+        holders = list(cell.modules()) if isinstance(cell, torch.nn.Module) else [cell]
+        scripted = isinstance(cell, torch.jit.ScriptModule)
+        return Snapshot([] if scripted else holders, [self.keep(tensor) for tensor in _tensors(holders)])
+
+    def weights(self, cell: Any) -> list[Weight]:
+        named = cell.named_parameters() if isinstance(cell, torch.nn.Module) else ()
+        return [
+            self.weight(name, parameter, parameter.requires_grad)
+            for name, parameter in named
+            if parameter.is_floating_point() and not torch.nn.parameter.is_lazy(parameter)
+        ]
+
+    def zero_constants(self, cell: Any) -> list[Weight]:
+        named = cell.named_buffers() if isinstance(cell, torch.nn.Module) else ()
+        zeros = [(name, buffer) for name, buffer in named if buffer.is_floating_point() and not buffer.any()]
+        return [self.weight(name, buffer, False) for name, buffer in zeros]
+
+    def holders(self, cell: Any) -> list[tuple[str, Any]]:
+        """A scripted module shows no attributes."""
+        if not isinstance(cell, torch.nn.Module) or isinstance(cell, torch.jit.ScriptModule):
+            return []
+        return list(cell.named_modules())
+
+    def internal(self) -> frozenset[str]:
+        return _INTERNAL
+
+    def restart(self, cell: Any, batch: int, x: Tensor) -> None:
+        providers.restart(cell, batch, x, {"device": x.device, "dtype": x.dtype})
+
+    def float_dtype(self, cell: Any) -> str:
+        parameters = cell.parameters() if isinstance(cell, torch.nn.Module) else ()
+        return next((self.dtype(parameter) for parameter in parameters if parameter.is_floating_point()), "float32")
+
+    def with_dtype(self, cell: Any, dtype: str) -> Any:
+        return cell.to(getattr(torch, dtype))
+
+    def initial_states(self, cell: Any, batch: int, x: Tensor) -> Iterator[tuple[str, Any]]:
+        known = {"device": x.device, "dtype": x.dtype}
+        yield from providers.states(cell, batch, x, known, self.is_tensor)
+
+    def channels_last(self) -> bool:
+        return False
+
+
+_INTERNAL = frozenset(vars(torch.nn.Module()))
+
+
+def _tensors(holders: Sequence[Any]) -> Iterator[Tensor]:
+    """Every tensor that a module keeps: parameters, buffers and plain attributes, each once."""
+    seen: set[int] = set()
+    for holder in holders:
+        kept = [vars(holder), *(vars(holder).get(name) or {} for name in ("_parameters", "_buffers"))]
+        for tensor in (value for attributes in kept for value in attributes.values()):
+            if isinstance(tensor, torch.Tensor) and id(tensor) not in seen and not torch.nn.parameter.is_lazy(tensor):
+                seen.add(id(tensor))
+                yield tensor
