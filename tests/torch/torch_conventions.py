@@ -3118,7 +3118,7 @@ class JANETOldCell(nn.Module):
         h, c = state
         s, g = (self.ih(inp) + self.hh(h)).chunk(2, -1)
         new_c = torch.sigmoid(s) * c + (1 - torch.sigmoid(s)) * torch.tanh(g)
-        return new_c, c  # expect: returned-old-state error 1
+        return new_c, c  # expect: returned-old-state warning 1
 
 
 class ClosedFormContinuous(nn.Module):
