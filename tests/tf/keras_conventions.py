@@ -332,7 +332,7 @@ class TupleStartsAfresh(layers.Layer):
         self.lstm = layers.LSTMCell(units)
 
     def call(self, inputs, states):
-        h, c = (ops.zeros_like(s) for s in states)  # expect: ignored-recurrence error
+        h, c = ops.zeros_like(states[0]), ops.zeros_like(states[1])  # expect: ignored-recurrence error
         y, (h, c) = self.lstm(inputs, [h, c])
         return y, (h, c)
 
@@ -1118,10 +1118,17 @@ class NamedTupleCore(layers.Layer):
         zeros = tf.zeros((batch_size, self.units))
         return _Core(_LSTMState(zeros, tf.identity(zeros)), tf.constant(0))
 
-    def call(self, x, state):
+    def step(self, x, state):
         y, (h, c) = self.lstm(x, [state.lstm.hidden, state.lstm.cell])
         scale = 1.0 + tf.exp(-tf.cast(state.t, tf.float32))
         return y * scale, _Core(_LSTMState(h, c), state.t + 1)
+
+    def call(self, xs):
+        state, ys = self.initial_state(xs.shape[0]), []
+        for t in range(xs.shape[1]):
+            y, state = self.step(xs[:, t], state)
+            ys.append(y)
+        return ops.stack(ys, axis=1)
 
 
 class Clockwork(layers.Layer):
@@ -1130,12 +1137,13 @@ class Clockwork(layers.Layer):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units
+        self.state_size = _Clocked(units, units, 1)
         self.fast = layers.SimpleRNNCell(units)
         self.slow = layers.SimpleRNNCell(units)
 
-    def initial_state(self, batch_size):
+    def get_initial_state(self, batch_size=None):
         fast, slow = tf.unstack(tf.zeros((2, batch_size, self.units)))
-        return _Clocked(fast, slow, tf.constant(0, tf.int64))
+        return _Clocked(fast, slow, tf.zeros((batch_size, 1), tf.int64))
 
     def call(self, x, state):
         fast, _ = self.fast(tf.concat([x, state.slow], -1), [state.fast])
@@ -1154,21 +1162,29 @@ class NamedTupleOldInner(layers.Layer):
         zeros = tf.zeros((batch_size, self.units))
         return _Core(_LSTMState(zeros, tf.identity(zeros)), tf.constant(0.0))
 
-    def call(self, x, state):
+    def step(self, x, state):
         (h, c), t = state
         y, (h_new, c_new) = self.lstm(x, [h, c])
         return y, _Core(_LSTMState(h_new, c), t + 1.0)  # expect: returned-old-state error 1
+
+    def call(self, xs):
+        state, ys = self.initial_state(xs.shape[0]), []
+        for t in range(xs.shape[1]):
+            y, state = self.step(xs[:, t], state)
+            ys.append(y)
+        return ops.stack(ys, axis=1)
 
 
 class ReplacedOnlyTheClock(layers.Layer):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units
+        self.state_size = _Clocked(units, units, 1)
         self.cell = layers.SimpleRNNCell(units)
 
-    def initial_state(self, batch_size):
+    def get_initial_state(self, batch_size=None):
         zeros = tf.zeros((batch_size, self.units))
-        return _Clocked(zeros, tf.identity(zeros), tf.constant(0))
+        return _Clocked(zeros, tf.identity(zeros), tf.zeros((batch_size, 1), tf.int32))
 
     def call(self, x, state):
         fast, _ = self.cell(x, [state.fast])
@@ -1241,16 +1257,17 @@ class RingBuffer(layers.Layer):
     def __init__(self, units, length=3, **kwargs):
         super().__init__(**kwargs)
         self.units, self.length = units, length
+        self.state_size = [(length, units), ()]
         self.cell = layers.GRUCell(units)
 
-    def initial_state(self, batch_size):
-        return tf.zeros((batch_size, self.length, self.units)), tf.zeros((batch_size,), tf.int32)
+    def get_initial_state(self, batch_size=None):
+        return [tf.zeros((batch_size, self.length, self.units)), tf.zeros((batch_size,), tf.int32)]
 
     def call(self, x, state):
         buffer, pointer = state
         h, _ = self.cell(x, [tf.gather(buffer, pointer, batch_dims=1)])
         where = tf.one_hot(pointer, self.length)[..., None]
-        return h, ((1.0 - where) * buffer + where * h[:, None], (pointer + 1) % self.length)
+        return h, [(1.0 - where) * buffer + where * h[:, None], (pointer + 1) % self.length]
 
 
 class RefractoryCell(layers.Layer):
@@ -1259,9 +1276,10 @@ class RefractoryCell(layers.Layer):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units
+        self.state_size = {"resting": units, "v": units}
         self.synapse = layers.Dense(units)
 
-    def initial_state(self, batch_size):
+    def get_initial_state(self, batch_size=None):
         return {"resting": tf.zeros((batch_size, self.units), tf.bool), "v": tf.zeros((batch_size, self.units))}
 
     def call(self, x, state):
@@ -1276,7 +1294,7 @@ class ComplexUnit(layers.Layer):
 
     def __init__(self, units, order=6, **kwargs):
         super().__init__(**kwargs)
-        self.order = order
+        self.order = self.state_size = order
         self.re, self.im = layers.Dense(order), layers.Dense(order)
         self.out = layers.Dense(units)
 
@@ -1284,7 +1302,7 @@ class ComplexUnit(layers.Layer):
         self.nu = self.add_weight(shape=(self.order,), initializer=keras.initializers.RandomUniform(-2, 0))
         self.theta = self.add_weight(shape=(self.order,), initializer=keras.initializers.RandomUniform(0, 3))
 
-    def initial_state(self, batch_size):
+    def get_initial_state(self, batch_size=None):
         return tf.zeros((batch_size, self.order), tf.complex64)
 
     def call(self, x, state):
@@ -1331,10 +1349,17 @@ class NoneStays(layers.Layer):
         h = tf.zeros((batch_size, self.units))
         return {"h": h, "n": tf.ones_like(h) if self.normalise else None}
 
-    def call(self, x, state):
+    def step(self, x, state):
         h, n = state["h"], state["n"]
         h = h + self.w(tf.concat([x, h], -1))
         return (h, {"h": h, "n": None}) if n is None else (h / n, {"h": h, "n": n + 1})
+
+    def call(self, xs):
+        state, ys = self.initial_state(xs.shape[0]), []
+        for t in range(xs.shape[1]):
+            y, state = self.step(xs[:, t], state)
+            ys.append(y)
+        return ops.stack(ys, axis=1)
 
 
 class CountsAndStays(tf.Module):
@@ -1356,26 +1381,28 @@ class RingBufferUnwritten(layers.Layer):
     def __init__(self, units, length=3, **kwargs):
         super().__init__(**kwargs)
         self.units, self.length = units, length
+        self.state_size = [(length, units), ()]
         self.cell = layers.GRUCell(units)
 
-    def initial_state(self, batch_size):
-        return tf.zeros((batch_size, self.length, self.units)), tf.zeros((batch_size,), tf.int32)
+    def get_initial_state(self, batch_size=None):
+        return [tf.zeros((batch_size, self.length, self.units)), tf.zeros((batch_size,), tf.int32)]
 
     def call(self, x, state):
         buffer, pointer = state
         h, _ = self.cell(x, [tf.gather(buffer, pointer, batch_dims=1)])
         where = tf.one_hot(pointer, self.length)[..., None]
         new_buffer = (1.0 - where) * buffer + where * h[:, None]
-        return h, (buffer, (pointer + 1) % self.length)  # expect: returned-old-state error 0
+        return h, [buffer, (pointer + 1) % self.length]  # expect: returned-old-state error 0
 
 
 class MembraneStays(layers.Layer):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units
+        self.state_size = {"resting": units, "v": units}
         self.synapse = layers.Dense(units)
 
-    def initial_state(self, batch_size):
+    def get_initial_state(self, batch_size=None):
         return {"resting": tf.zeros((batch_size, self.units), tf.bool), "v": tf.zeros((batch_size, self.units))}
 
     def call(self, x, state):
@@ -1388,10 +1415,10 @@ class MembraneStays(layers.Layer):
 class ComplexForgets(layers.Layer):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
-        self.units = units
+        self.units = self.state_size = units
         self.drive = layers.Dense(units)
 
-    def initial_state(self, batch_size):
+    def get_initial_state(self, batch_size=None):
         return tf.zeros((batch_size, self.units), tf.complex64)
 
     def call(self, x, state):
@@ -1409,9 +1436,16 @@ class NoneStaysSoDoesTheRest(layers.Layer):
     def initial_state(self, batch_size):
         return {"extra": None, "h": tf.zeros((batch_size, self.units))}
 
-    def call(self, x, state):
+    def step(self, x, state):
         h, _ = self.cell(x, [state["h"]])
         return h, dict(state)  # expect: returned-old-state error 0
+
+    def call(self, xs):
+        state, ys = self.initial_state(xs.shape[0]), []
+        for t in range(xs.shape[1]):
+            y, state = self.step(xs[:, t], state)
+            ys.append(y)
+        return ops.stack(ys, axis=1)
 
 
 # 9. The state is only on self
@@ -1790,6 +1824,560 @@ class RequestedStateIsOld(layers.Layer):
         return self.head(new_state), state  # expect: returned-old-state error 0
 
 
+# More of 5 to 10: the same conventions in other hands
+
+
+class TwinStates(layers.Layer):
+    """(x, fast, slow) -> (fast, slow), both optional."""
+
+    def __init__(self, hidden_dim, tau=2.0, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_dim, self.tau = hidden_dim, tau
+        self.fast = layers.GRUCell(hidden_dim)
+        self.slow = layers.Dense(hidden_dim, activation="tanh")
+
+    def call(self, u, h_fast=None, h_slow=None):
+        zeros = tf.zeros((tf.shape(u)[0], self.hidden_dim))
+        h_fast = zeros if h_fast is None else h_fast
+        h_slow = zeros if h_slow is None else h_slow
+        h_fast, _ = self.fast(tf.concat([u, h_slow], 1), [h_fast])
+        return h_fast, h_slow + (self.slow(h_fast) - h_slow) / self.tau
+
+
+class SpreadHandsBack(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.core = layers.LSTMCell(units)
+
+    def call(self, x, h, c):
+        _, (h_new, c_new) = self.core(x, [h, c])
+        return h, c_new  # expect: returned-old-state error 0
+
+
+class MixtureStep(layers.Layer):
+    """(z, h, c) -> (mixture, h, c), all required."""
+
+    def __init__(self, units, mixtures=3, **kwargs):
+        super().__init__(**kwargs)
+        self.rnn = layers.LSTMCell(units)
+        self.mdn = layers.Dense(2 * mixtures)
+
+    def call(self, z, h, c):
+        y, (h, c) = self.rnn(z, [h, c])
+        weights, means = ops.split(self.mdn(y), 2, axis=-1)
+        return ops.concatenate([ops.softmax(weights), means], axis=-1), h, c
+
+
+class MixtureForgets(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.x, self.h = layers.Dense(2 * units), layers.Dense(2 * units)
+        self.mdn = layers.Dense(6)
+
+    def call(self, z, h, c):
+        g, o = ops.split(self.x(z), 2, axis=-1)  # expect: ignored-recurrence error
+        c = ops.tanh(g)
+        h = ops.sigmoid(o) * c
+        return self.mdn(h), h, c
+
+
+class RecurrentSpikes(layers.Layer):
+    """(x, spk, mem) -> (spk, mem): the spikes are output and state."""
+
+    def __init__(self, units, beta=0.8, **kwargs):
+        super().__init__(**kwargs)
+        self.beta = beta
+        self.fc, self.rec = layers.Dense(units), layers.Dense(units)
+
+    def call(self, inputs, spk, mem):
+        mem = self.beta * mem + self.fc(inputs) + self.rec(spk) - 0.2 * spk
+        spk = _spike(mem - 0.2)
+        return spk, mem
+
+
+class LeakyWithoutLeak(layers.Layer):
+    """The membrane is charged anew at each step."""
+
+    def __init__(self, units, beta=0.9, **kwargs):
+        super().__init__(**kwargs)
+        self.beta = beta
+        self.fc = layers.Dense(units)
+
+    def call(self, inputs, syn, mem):
+        current = self.fc(inputs)  # expect: ignored-recurrence error
+        syn = self.beta * current
+        mem = self.beta * syn + current
+        return _spike(mem - 0.1), syn, mem
+
+
+class GroupedMemories(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.cell = layers.GRUCell(units)
+        self.write = layers.Dense(2 * units, activation="tanh")
+
+    def call(self, x, hidden, memories):
+        upper, lower = memories
+        hidden, _ = self.cell(ops.concatenate([x, upper, lower], axis=-1), [hidden])
+        du, dl = ops.split(self.write(hidden), 2, axis=-1)
+        return hidden, (0.7 * upper + du, 0.3 * lower + dl)
+
+
+class GroupedIgnoresHidden(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.i2h, self.h2h = layers.Dense(units), layers.Dense(units)
+
+    def call(self, x, h, memories):
+        upper, lower = memories
+        a = self.i2h(x)  # expect: ignored-recurrence warning 0
+        h = ops.tanh(a + upper - lower)
+        return h, (0.9 * upper + 0.2 * h, 0.5 * lower + 0.1 * a)
+
+
+class CarryLSTM(layers.Layer):
+    """((c, h), x) -> ((c, h), y)."""
+
+    def __init__(self, features, **kwargs):
+        super().__init__(**kwargs)
+        self.cell = layers.LSTMCell(features)
+        self.head = layers.Dense(3)
+
+    def call(self, carry, inputs):
+        c, h = carry
+        y, (h, c) = self.cell(inputs, [h, c])
+        return (c, h), self.head(y)
+
+
+class JordanStep(layers.Layer):
+    """(h, x) -> h."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.net = layers.Dense(units, activation="tanh")
+
+    def call(self, h, x):
+        return h + 0.5 * self.net(tf.concat([h, x], axis=1))
+
+
+class StateFirstHandsBack(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.net = layers.Dense(units, activation="tanh")
+
+    def call(self, prev_state, x):
+        next_state = prev_state + 0.5 * self.net(tf.concat([prev_state, x], axis=1))
+        return prev_state  # expect: returned-old-state error 0
+
+
+class StateFirstForgets(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.a, self.r = layers.Dense(units), layers.Dense(units)
+
+    def call(self, h, x):
+        z = self.a(x)  # expect: ignored-recurrence error 0
+        return tf.sigmoid(z) * tf.tanh(z)
+
+
+class Predictor(layers.Layer):
+    """forward_one_step() for the beam search, call() for training."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.cell = layers.LSTMCell(units)
+        self.rnn = layers.RNN(self.cell, return_sequences=True)
+
+    def init_state(self, batch_size):
+        return self.cell.get_initial_state(batch_size=batch_size)
+
+    def forward_one_step(self, y, state):
+        return self.cell(y, state)
+
+    def call(self, ys):
+        return self.rnn(ys)
+
+
+class MemoryStream(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.embed, self.mix = layers.Dense(units), layers.Dense(units, activation="tanh")
+
+    def forward_one_step(self, x, memory=None):
+        if memory is None:
+            memory = ops.zeros((x.shape[0], self.units))
+        e = self.embed(x)
+        memory = 0.7 * memory + 0.3 * self.mix(ops.concatenate([e, memory], axis=-1))
+        return e + memory, memory
+
+    def call(self, xs):
+        memory, ys = None, []
+        for t in range(xs.shape[1]):
+            y, memory = self.forward_one_step(xs[:, t], memory)
+            ys.append(y)
+        return ops.stack(ys, axis=1)
+
+
+class OneStepKeepsOld(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.cell = layers.LSTMCell(units)
+        self.out = layers.Dense(9)
+
+    def forward_one_step(self, y, state):
+        h, c = state
+        out, (h_t, c_t) = self.cell(y, [h, c])
+        return self.out(out), [h_t, c]  # expect: returned-old-state error 1
+
+    def call(self, ys):
+        raise NotImplementedError("train with the parallel version")
+
+
+class CacheNeverFilled(layers.Layer):
+    def __init__(self, filters, kernel_size=3, **kwargs):
+        super().__init__(**kwargs)
+        self.kernel_size = kernel_size
+        self.dense = layers.Dense(filters)
+
+    def call(self, xs):
+        padded = ops.pad(xs, ((0, 0), (self.kernel_size - 1, 0), (0, 0)))
+        length = xs.shape[1]
+        return self.dense(ops.concatenate([padded[:, i : i + length] for i in range(self.kernel_size)], -1))
+
+    def step(self, x, cache=None):
+        if cache is None:
+            cache = ops.zeros((x.shape[0], self.kernel_size - 1, x.shape[-1]))
+        window = ops.concatenate([cache, ops.expand_dims(x, 1)], axis=1)
+        new_cache = window[:, 1:]
+        return self.dense(ops.reshape(window, (x.shape[0], -1))), cache  # expect: returned-old-state error 0
+
+
+class CacheNeverRead(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.inp, self.rec = layers.Dense(units, activation="tanh"), layers.Dense(units)
+
+    def init_cache(self, batch_size):
+        return ops.zeros((batch_size, self.units))
+
+    def call(self, xs):
+        return self.inp(xs)
+
+    def step(self, x, cache):
+        cache = self.inp(x)  # expect: ignored-recurrence error 0
+        return cache, cache
+
+
+class DeltaRule(layers.Layer):
+    """q, k, v and fast weights that the delta rule overwrites."""
+
+    def __init__(self, dim, **kwargs):
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.beta = layers.Dense(1, activation="sigmoid")
+
+    def initial_state(self, batch_size):
+        return tf.zeros((batch_size, self.dim, self.dim))
+
+    def call(self, query, key, value, state):
+        key = tf.math.l2_normalize(key, axis=-1)
+        error = value - tf.einsum("bij,bj->bi", state, key)
+        state = state + tf.einsum("bi,bj->bij", self.beta(key) * error, key)
+        return tf.einsum("bij,bj->bi", state, query), state
+
+
+class AttentionOverNothing(layers.Layer):
+    def __init__(self, dim, **kwargs):
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.norm = layers.LayerNormalization()
+
+    def initial_state(self, batch_size):
+        return tf.zeros((batch_size, self.dim, self.dim))
+
+    def call(self, query, key, value, state):
+        state = tf.einsum("bi,bj->bij", value, key)  # expect: ignored-recurrence error 0
+        return self.norm(tf.einsum("bij,bj->bi", state, query)), state
+
+
+class KeywordGRU(layers.Layer):
+    """call(x, *, hidden=None)."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.gru = layers.GRUCell(units)
+        self.out = layers.Dense(2)
+
+    def call(self, x, *, hidden=None):
+        hidden = ops.zeros((ops.shape(x)[0], self.units)) if hidden is None else hidden
+        hidden, _ = self.gru(x, [hidden])
+        return self.out(hidden), hidden
+
+
+class UnpackedDictKeepsC(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.cell = layers.LSTMCell(units)
+
+    def init_state(self, batch_size):
+        return {"c": ops.zeros((batch_size, self.units)), "h": ops.zeros((batch_size, self.units))}
+
+    def step(self, x, **state):
+        y, (h, c) = self.cell(x, [state["h"], state["c"]])
+        return y, {**state, "h": h}  # expect: returned-old-state error 0
+
+    def call(self, xs):
+        return xs
+
+
+class UnpackedDictForgets(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.x, self.r = layers.Dense(2 * units), layers.Dense(2 * units)
+
+    def init_state(self, batch_size):
+        return {"c": ops.zeros((batch_size, self.units)), "h": ops.zeros((batch_size, self.units))}
+
+    def step(self, x, h, c):
+        g, o = ops.split(self.x(x), 2, axis=-1)  # expect: ignored-recurrence error
+        c = ops.tanh(g)
+        return c, {"c": c, "h": ops.sigmoid(o) * c}
+
+    def call(self, xs):
+        return xs
+
+
+class NestedDict(layers.Layer):
+    """A dict within a dict."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = {"actor": units, "critic": {"c": units, "h": units}}
+        self.actor, self.critic = layers.GRUCell(units), layers.LSTMCell(units)
+
+    def call(self, inputs, states):
+        actor, _ = self.actor(inputs, [states["actor"]])
+        y, (h, c) = self.critic(inputs, [states["critic"]["h"], states["critic"]["c"]])
+        return actor + y, {"actor": actor, "critic": {"c": c, "h": h}}
+
+
+class DictForgets(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = {"h": units, "slow": units}
+        self.inp, self.rec = layers.Dense(units), layers.Dense(units)
+
+    def call(self, inputs, states):
+        z = self.inp(inputs)  # expect: ignored-recurrence warning 0
+        h = ops.tanh(z + states["slow"])
+        return h, {"h": h, "slow": 0.9 * states["slow"] + 0.1 * h}
+
+
+class OneDictForgets(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.inp, self.rec, self.head = layers.Dense(units), layers.Dense(units), layers.Dense(2)
+
+    def call(self, x, state):
+        z = self.inp(x)  # expect: ignored-recurrence error 0
+        state = ops.tanh(z)
+        return {"output": self.head(state), "state": state}
+
+
+class DeterministicRSSM(layers.Layer):
+    """Categorical latents, straight through."""
+
+    def __init__(self, deter_dim, groups=3, classes=4, **kwargs):
+        super().__init__(**kwargs)
+        self.deter_dim, self.groups, self.classes = deter_dim, groups, classes
+        self.cell = layers.GRUCell(deter_dim)
+        self.logit = layers.Dense(groups * classes)
+
+    def initial(self, batch_size):
+        return {
+            "deter": tf.zeros((batch_size, self.deter_dim)),
+            "stoch": tf.zeros((batch_size, self.groups * self.classes)),
+        }
+
+    def call(self, prev_state, action):
+        deter, _ = self.cell(tf.concat([prev_state["stoch"], action], -1), [prev_state["deter"]])
+        probs = tf.nn.softmax(tf.reshape(self.logit(deter), (-1, self.groups, self.classes)))
+        sample = tf.one_hot(tf.argmax(probs, axis=-1), self.classes)
+        stoch = tf.stop_gradient(sample - probs) + probs
+        return {"deter": deter, "stoch": tf.reshape(stoch, (-1, self.groups * self.classes))}
+
+
+class RSSMForgets(layers.Layer):
+    def __init__(self, deter_dim, **kwargs):
+        super().__init__(**kwargs)
+        self.deter_dim = deter_dim
+        self.inp, self.rec = layers.Dense(deter_dim), layers.Dense(deter_dim)
+
+    def initial(self, batch_size):
+        zeros = tf.zeros((batch_size, self.deter_dim))
+        return {"deter": zeros, "stoch": tf.identity(zeros)}
+
+    def call(self, prev_state, action):
+        x = self.inp(action)  # expect: ignored-recurrence error
+        deter = tf.tanh(x)
+        return {"deter": deter, "stoch": deter + 0.1 * tf.random.normal(tf.shape(deter))}
+
+
+class DataclassSpring(tf.Module):
+    """Position and velocity in a dataclass."""
+
+    def __init__(self, input_size, hidden_size, dt=0.1):
+        super().__init__()
+        self.dt = dt
+        self.hidden_size = hidden_size
+        self.w = tf.Variable(tf.random.normal((input_size, hidden_size)))
+
+    def initial_state(self, batch_size):
+        return _Memory(*(tf.zeros((batch_size, self.hidden_size)) for _ in range(2)))
+
+    def __call__(self, x, state: _Memory):
+        velocity = state.memory + self.dt * (x @ self.w - state.hidden - 0.3 * state.memory)
+        position = state.hidden + self.dt * velocity
+        return position, _Memory(position, velocity)
+
+
+class DataclassForgets(tf.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.w = tf.Variable(tf.random.normal((input_size, hidden_size)))
+        self.u = tf.Variable(tf.random.normal((hidden_size, hidden_size)))
+
+    def initial_state(self, batch_size):
+        return _Memory(*(tf.zeros((batch_size, self.hidden_size)) for _ in range(2)))
+
+    def __call__(self, x, state: _Memory):
+        z = tf.matmul(x, self.w)  # expect: ignored-recurrence error
+        hidden = tf.tanh(z)
+        return hidden, _Memory(hidden, tf.sigmoid(z))
+
+
+class SpokenTokens(layers.Layer):
+    """Indices of what it said last, beside a hidden state."""
+
+    def __init__(self, units, vocab=7, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = [units, ()]
+        self.embedding = layers.Embedding(vocab, units)
+        self.cell = layers.GRUCell(units)
+        self.logits = layers.Dense(vocab)
+
+    def get_initial_state(self, batch_size=None):
+        return [tf.zeros((batch_size, self.units)), tf.zeros((batch_size,), tf.int64)]
+
+    def call(self, inputs, states):
+        h, token = states
+        h, _ = self.cell(tf.concat([inputs, self.embedding(token)], -1), [h])
+        logits = self.logits(h)
+        return logits, [h, tf.argmax(logits, axis=-1)]
+
+
+class FiredOnce(layers.Layer):
+    """A bool for each unit: has it fired yet?"""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = [units, units]
+        self.w = layers.Dense(units, activation="tanh")
+
+    def get_initial_state(self, batch_size=None):
+        shape = (batch_size, self.units)
+        return [tf.zeros(shape), tf.zeros(shape, tf.bool)]
+
+    def call(self, inputs, states):
+        h, fired = states
+        a = self.w(tf.concat([inputs, h], -1))
+        h = tf.where(fired, 0.9 * h + 0.1 * a, a)
+        return h, [h, fired | (h > 0.3)]
+
+
+class PhaseHandsBack(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+        self.turn = layers.Dense(units)
+
+    def get_initial_state(self, batch_size=None):
+        return [tf.ones((batch_size, self.units), tf.complex64)]
+
+    def call(self, inputs, states):
+        (z,) = states
+        angle = self.turn(inputs)
+        turned = z * tf.complex(tf.cos(angle), tf.sin(angle)) + tf.complex(angle, 0.0 * angle)
+        return tf.math.real(turned), [z]  # expect: returned-old-state error 0
+
+
+class LazyCacheFirstOnly(layers.Layer):
+    """Filled at the first step and never again."""
+
+    def __init__(self, dim, **kwargs):
+        super().__init__(**kwargs)
+        self.w = layers.Dense(dim, activation="tanh")
+
+    def init_cache(self):
+        return (None,)
+
+    def step(self, x, cache):
+        (memory,) = cache
+        if memory is None:
+            return x, (x,)
+        memory_new = self.w(tf.concat([x, memory], -1))
+        return memory_new, (memory,)  # expect: returned-old-state error 0
+
+    def call(self, xs):
+        return xs
+
+
+class StatefulTrace(layers.Layer):
+    """reset_state(batch) makes the tensor."""
+
+    def __init__(self, units, tau=2.0, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.tau = units, tau
+        self.fc = layers.Dense(units)
+
+    def build(self, input_shape):
+        self.fc.build(input_shape)
+
+    def reset_state(self, batch_size=1):
+        self.trace = tf.zeros((batch_size, self.units))
+
+    def call(self, x):
+        self.trace = self.trace + (self.fc(x) - self.trace) / self.tau
+        return _spike(self.trace - 0.1)
+
+
+class StatefulNeverStores(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.cell, self.out = layers.GRUCell(units), layers.Dense(2)
+
+    def build(self, input_shape):
+        self.cell.build(input_shape)
+        self.out.build((None, self.units))
+
+    def reset_state(self, batch_size=1):
+        self.h = tf.zeros((batch_size, self.units))
+
+    def call(self, x):
+        h, _ = self.cell(x, [self.h])
+        return self.out(h)  # expect: returned-old-state error 0
+
+
 # Pairs that could be (h, c) or (output, h)
 
 
@@ -1798,6 +2386,7 @@ class IntersectionStep(layers.Layer):
 
     def __init__(self, dim, **kwargs):
         super().__init__(**kwargs)
+        self.state_size = dim
         self.yin, self.hin = layers.Dense(dim, activation="relu"), layers.Dense(dim, activation="tanh")
         self.gy, self.gh = layers.Dense(dim, activation="sigmoid"), layers.Dense(dim, activation="sigmoid")
 
@@ -1843,6 +2432,7 @@ class OutputAsWide(layers.Layer):
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
+        self.state_size = units
         self.gru = layers.GRUCell(units)
         self.out = layers.Dense(units, activation="tanh")
 
@@ -1854,6 +2444,7 @@ class OutputAsWide(layers.Layer):
 class IntersectionOld(layers.Layer):
     def __init__(self, dim, **kwargs):
         super().__init__(**kwargs)
+        self.state_size = dim
         self.hin, self.gh = layers.Dense(dim, activation="tanh"), layers.Dense(dim, activation="sigmoid")
 
     def call(self, x, h):
@@ -1973,12 +2564,19 @@ class LayersFirst(layers.Layer):
     def init_hidden(self, batch_size):
         return ops.zeros((self.num_layers, batch_size, self.units))
 
-    def call(self, x, hidden):
+    def step(self, x, hidden):
         new = []
         for index, cell in enumerate(self.cells):
             x, _ = cell(x, [hidden[index]])
             new.append(x)
         return x, ops.stack(new)
+
+    def call(self, xs):
+        state, ys = self.init_hidden(xs.shape[0]), []
+        for t in range(xs.shape[1]):
+            y, state = self.step(xs[:, t], state)
+            ys.append(y)
+        return ops.stack(ys, axis=1)
 
 
 class ConvLSTMOld(layers.Layer):
@@ -2034,10 +2632,17 @@ class LayersFirstOld(layers.Layer):
     def init_hidden(self, batch_size):
         return ops.zeros((self.num_layers, batch_size, self.units))
 
-    def call(self, x, hidden):
+    def step(self, x, hidden):
         new = []
         for index, cell in enumerate(self.cells):
             x, _ = cell(x, [hidden[index]])
             new.append(x)
         new_hidden = ops.stack(new)
         return x, hidden  # expect: returned-old-state error 0
+
+    def call(self, xs):
+        state, ys = self.init_hidden(xs.shape[0]), []
+        for t in range(xs.shape[1]):
+            y, state = self.step(xs[:, t], state)
+            ys.append(y)
+        return ops.stack(ys, axis=1)

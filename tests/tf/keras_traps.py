@@ -500,6 +500,7 @@ class AlsoKeptOnSelf(layers.Layer):
     def __init__(self, units, beta=0.8, **kwargs):
         super().__init__(**kwargs)
         self.units, self.beta = units, beta
+        self.state_size = units
         self.fc = layers.Dense(units)
         self.mem = None
 
