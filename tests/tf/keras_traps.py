@@ -338,7 +338,7 @@ class EventDriven(layers.Layer):
         self.cell = layers.GRUCell(units)
 
     def call(self, inputs, states):
-        event = ops.max(ops.abs(inputs), axis=-1, keepdims=True) > 1.5
+        event = ops.max(ops.abs(inputs), axis=-1, keepdims=True) > 1.0
         new, _ = self.cell(inputs, states)
         h = ops.where(event, new, states[0])
         return h, [h]

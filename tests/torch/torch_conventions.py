@@ -482,7 +482,7 @@ class IndRNNLayer(nn.Module):
         super().__init__()
         self.hidden_size = hidden_size
         self.inp = nn.Linear(input_size, hidden_size)
-        self.u = nn.Parameter(torch.empty(hidden_size).uniform_(-1, 1))
+        self.u = nn.Parameter(torch.empty(hidden_size).uniform_(0.3, 1))
 
     def forward(self, xs, h0):
         steps, h = [], h0
