@@ -484,7 +484,7 @@ class EventDriven(nn.Module):
         self.cell = nn.GRUCell(input_size, hidden_size)
 
     def forward(self, x, h):
-        event = x.abs().amax(dim=1, keepdim=True) > 1.5
+        event = x.abs().amax(dim=1, keepdim=True) > 1.0
         return torch.where(event, self.cell(x, h), h)
 
 
