@@ -55,7 +55,7 @@ class Signature:
         return names[:1] != [self.state]
 
     def bind(self, x: Any, state: Any, further: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments of one call, by position as far as that goes, and by keyword."""
+        """The arguments of one call: by position up to the last of input and state, and by keyword."""
         named = {**further, self.input: x}
         rest: Sequence[Any] = ()
         if self.passing == ONE:
@@ -67,10 +67,12 @@ class Signature:
         elif self.passing == LIST:
             rest = state
         positional = []
+        needed = {self.input, *(self.states if self.passing in (ONE, EACH) else ())}
         for name in self.order:
-            if name not in named:
+            if name not in named or (not needed and not rest):
                 break
             positional.append(named.pop(name))
+            needed.discard(name)
         return [*positional, *rest], named
 
 
@@ -179,7 +181,7 @@ def _input(named: Sequence[Parameter]) -> Parameter | None:
 
 def _states(named: Sequence[Parameter], source: Parameter, returned: Sequence[str]) -> Iterator[list[Parameter]]:
     rest = [item for item in named if item is not source]
-    states = [item for item in rest if is_state_name(item.name)]
+    states = [item for item in rest if is_state_name(item.name) and not _is_flag(item)]
     required = [item for item in rest if item.default is Parameter.empty]
     unknown = [item for item in required if item not in states and not _is_further(item)]
     found: list[list[Parameter]] = []
@@ -204,6 +206,10 @@ def _states(named: Sequence[Parameter], source: Parameter, returned: Sequence[st
 
 def _is_further(item: Parameter) -> bool:
     return bool(words(item.name) & FURTHER_WORDS) or item.annotation in (bool, int, float, "bool", "int", "float")
+
+
+def _is_flag(item: Parameter) -> bool:
+    return isinstance(item.default, bool) or item.annotation in (bool, "bool")
 
 
 def _returns_state(item: Parameter) -> bool:
