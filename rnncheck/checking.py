@@ -16,7 +16,7 @@ from rnncheck.backends import ALIASES, FRAMEWORK, choose
 from rnncheck.errors import InternalError, RnncheckError
 from rnncheck.findings import Finding, Outcome, Problem, Report, Result, State, TimelineEntry
 from rnncheck.run import apply
-from rnncheck.settings import Settings
+from rnncheck.settings import Settings, StateShape
 from rnncheck.target import Loaded
 
 if TYPE_CHECKING:
@@ -154,7 +154,14 @@ def _given(settings: Settings) -> dict[str, Any]:
         "input_shape": list(settings.input_shape) if settings.input_shape else None,
         "dtype": settings.dtype,
         "kwargs": dict(settings.kwargs),
+        "method": settings.method,
+        "call_kwargs": dict(settings.call_kwargs),
+        "state": None if settings.state is None else [_part(part) for part in settings.state],
     }
+
+
+def _part(part: StateShape) -> dict[str, Any]:
+    return {"name": part.name, "shape": list(part.shape)}
 
 
 def _settings(settings: Settings, observed: Observed) -> dict[str, Any]:
@@ -163,6 +170,7 @@ def _settings(settings: Settings, observed: Observed) -> dict[str, Any]:
         "input_shape": list(observed.input_shape),
         "dtype": observed.dtype,
         "kwargs": dict(observed.built.kwargs),
+        "method": observed.trace.method.name,
     }
 
 
