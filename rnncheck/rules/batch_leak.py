@@ -20,8 +20,8 @@ left out, as is a layer whose rows could be either axis of its input.
 ## Example
 
     def forward(self, x, h):
-        mixed = h - h.mean(0, keepdim=True)
-        return torch.tanh(self.input(x) + self.recurrent(mixed))
+        centred = h - h.mean(0, keepdim=True)
+        return torch.tanh(self.input(x) + self.recurrent(centred))
 
 ## Use instead
 
