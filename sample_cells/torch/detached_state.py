@@ -8,6 +8,6 @@ class DetachingCell(nn.Module):
         self.input = nn.Linear(input_size, hidden_size)
         self.recurrent = nn.Linear(hidden_size, hidden_size)
 
-    def forward(self, x, h):  # expect: detached-state note
-        h = h.detach()
+    def forward(self, x, h):
+        h = h.detach()  # expect: detached-state note
         return torch.tanh(self.input(x) + self.recurrent(h))
