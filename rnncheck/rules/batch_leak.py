@@ -56,7 +56,12 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 
 def _inapplicable(trace: Trace) -> str | None:
-    return "its rows are the nodes of a graph" if trace.graph else None
+    if trace.graph:
+        return "its rows are the nodes of a graph"
+    if not trace.repeatable:
+        return "no two runs of it are alike"
+    rows = [len(slot.previous) for slot in trace.steps[0]]
+    return "there is one row only" if rows and max(rows) < 2 else None
 
 
 RULE = Rule("batch-leak", "a row depends on other rows of the batch", check, _inapplicable)
