@@ -235,12 +235,11 @@ def _cause(trace: Trace) -> str | None:
     return "returned-old-state" if dropped or not any(trace.built.moves) else None
 
 
+UNKNOWN = "it cannot be told whether an early step reaches a later one"
+
+
 def _inapplicable(trace: Trace) -> str | None:
-    return "it cannot be told whether an early step reaches a later one" if _unknown(trace) else None
-
-
-def _unknown(trace: Trace) -> bool:
-    return not trace.slots and trace.memory is None
+    return UNKNOWN if not trace.slots and trace.memory is None else None
 
 
 RULE = Rule(
