@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from rnncheck import further, initial_state, layers, rows, signature, source, structure, usage, usertrace
-from rnncheck.backends.base import Backend, Tensor
+from rnncheck.backends.base import Array, Backend, Tensor
 from rnncheck.capture import code_of
 from rnncheck.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
 from rnncheck.definitions import is_framework, is_step_name, words
@@ -24,8 +24,9 @@ from rnncheck.errors import CallError
 from rnncheck.guesses import Ground, Guess, asked_for, guesses, learned
 from rnncheck.reading import Reading, readings
 from rnncheck.settings import Settings
-from rnncheck.signature import KEPT
+from rnncheck.signature import ANONYMOUS, KEPT
 from rnncheck.structure import Structure, flatten
+from rnncheck.trace import equal
 from rnncheck.unroll import State
 
 MORE_STEPS = 3
@@ -258,7 +259,34 @@ class Search:
                 text = f"returned {outline(again, backend)} at step {number}, another state than before."
                 raise NotAccepted(text, returned=again)
             _, found, following = bound.split(again)
+        # A state that nobody named, and an input laid out as few take it, must prove to be what they are taken for.
+        unlikely = callee.signature is ANONYMOUS or form.layout in ("columns", "single")
+        if unlikely and not self._reads(bound):
+            raise NotAccepted("takes a state that has no effect, without a name to tell that it is one.")
         return bound
+
+    def _reads(self, bound: Bound) -> bool:
+        """Whether another state changes what the first step gives, and the same one does not."""
+        backend, rng = self.backend, np.random.default_rng(0)
+        others = [
+            backend.tensor(rng.uniform(0.1, 0.9, tuple(leaf.shape)).astype(array.dtype), backend.dtype(leaf))
+            if (array := backend.numpy(leaf)).dtype.kind in "fc"
+            else leaf
+            for leaf in bound.initial
+        ]
+        given: list[list[Array]] = []
+        for leaves in (bound.initial, bound.initial, others):
+            for path, value in self.before.items():
+                backend.put(self.cell, path, value)
+            try:
+                returned = self._attempt(
+                    bound.callee, self._inputs(bound.form, 1), bound.convention.state.build(leaves)
+                )
+            except NotAccepted:
+                return False
+            given.append([backend.numpy(tensor) for tensor in flatten(returned, backend.is_tensor)[1]])
+        first, again, other = given
+        return all(map(equal, first, again)) and not all(map(equal, first, other))
 
     def _attempt(self, callee: Callee, x: Tensor, state: Any) -> Any:
         self.backend.seed(self.settings.seed)

@@ -115,8 +115,8 @@ def _wide(ground: Ground) -> Iterator[Guess]:
     pairs = [pair for pair in itertools.permutations(widths, 2) if min(pair) > 1]
     pool: list[tuple[int, ...] | None] = [(batch, width) for width in first]
     pool += [(1, batch, width) for width in first] + [(batch, 1, width) for width in first] + [None]
+    pool += [(batch, one, other - 1) for one, other in pairs if 2 < other <= 8]
     pool += [(batch, *pair) for pair in pairs] + [(batch, width, width) for width in first]
-    pool += [(batch, one, other - 1) for one, other in pairs if other > 2]
     pool += [(width, batch) for width in first] + [(2, batch, width) for width in first] + [(batch,), (batch, 1)]
     pool += [(width,) for width in first] + [()]
     pool = list(dict.fromkeys(pool))
@@ -428,6 +428,7 @@ def _kept(ground: Ground) -> Iterator[Guess]:
     callee, backend = ground.callee, ground.backend
     reset = usage.reset_attributes(type(callee.cell))
     before = backend.kept(callee.cell)
+    restore = backend.snapshot(callee.cell).restore
     try:
         callee.without_state(ground.x)
     except Exception:
@@ -444,8 +445,7 @@ def _kept(ground: Ground) -> Iterator[Guess]:
     if all(_shapes(backend, value) == _shapes(backend, held[path]) for path, value in start.items()):
         yield Guess(start, "the cell's own attributes", True)
         return
-    for path, value in start.items():
-        backend.put(callee.cell, path, value)
+    restore()
     try:
         returned = callee.without_state(ground.x)
     except Exception:

@@ -160,7 +160,8 @@ def kept(function: Callable[..., Any], given: Sequence[str] = ()) -> list[Signat
     named = [item for item in every or () if item.kind in POSITIONAL and item.name not in given]
     source = _input(named)
     if source is None:
-        return []
+        handed_on = any(item.kind is Parameter.VAR_POSITIONAL for item in every or ())
+        return [Signature("input", (), KEPT, ("input",), True)] if handed_on else []
     further = tuple(item.name for item in named if item is not source and item.default is Parameter.empty)
     return [Signature(source.name, (), KEPT, tuple(item.name for item in named), True, {}, further)]
 
@@ -195,7 +196,7 @@ def _states(named: Sequence[Parameter], source: Parameter, returned: Sequence[st
     if unknown:
         found += [sorted([*states, *unknown], key=rest.index)] if states else [unknown[:1], unknown]
     if not states and not unknown:
-        positional = [item for item in rest if item.kind in POSITIONAL and not _is_further(item)]
+        positional = [item for item in rest if item.kind in POSITIONAL and not _is_further(item) and not _is_flag(item)]
         found += [[item] for item in positional[:1]]
     seen: list[list[Parameter]] = []
     for states in found:
@@ -209,7 +210,15 @@ def _is_further(item: Parameter) -> bool:
 
 
 def _is_flag(item: Parameter) -> bool:
-    return isinstance(item.default, bool) or item.annotation in (bool, "bool")
+    """Whether its default or annotation says that it is no tensor."""
+    return isinstance(item.default, (bool, int, float, str)) or item.annotation in (
+        bool,
+        int,
+        float,
+        str,
+        "bool",
+        "str",
+    )
 
 
 def _returns_state(item: Parameter) -> bool:

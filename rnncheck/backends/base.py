@@ -199,7 +199,12 @@ class Backend(Tensors, Protocol):
 
     def put(self, cell: Any, path: str, value: Any) -> None:
         """Put a value where ``kept`` found one."""
-        places(self, self.holders(cell), self.internal())[path].write(value)
+        known = places(self, self.holders(cell), self.internal())
+        if path in known:
+            known[path].write(value)
+            return
+        holder, _, name = path.rpartition(".")
+        setattr(dict(self.holders(cell))[holder], name, value)
 
     def embeds(self, cell: Any) -> bool:
         """Whether the cell looks whole numbers up in a table."""
