@@ -69,10 +69,10 @@ def library_of(obj: Any) -> str | None:
 
 
 def _library_of_factory(obj: Any, kwargs: Mapping[str, Any]) -> str | None:
-    """That of what a factory returns; it need not be called where PyTorch alone was loaded."""
-    if isinstance(obj, type) or not callable(obj) or not inspect.isroutine(obj):
-        return None
+    """That of what a factory returns; it need not be called where no framework or PyTorch alone was loaded."""
     loaded = {"tensorflow", "keras", "torch"} & sys.modules.keys()
+    if not inspect.isroutine(obj) or not loaded:
+        return None
     if loaded == {"torch"}:
         return "torch"
     from rnncheck import build

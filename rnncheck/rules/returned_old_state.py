@@ -75,8 +75,7 @@ def _proven(trace: Trace) -> bool:
 def _severity(trace: Trace, slot: Slot) -> Severity:
     if _update(trace, slot) is not None or not _remembers(trace):
         return "error"
-    filled = trace.initial.declared and not trace.initial.zeros[slot.index]
-    return "note" if filled or not slot.dtype.startswith(("float", "bfloat", "complex")) else "warning"
+    return "note" if _filled(trace, slot) or not slot.dtype.startswith(("float", "bfloat", "complex")) else "warning"
 
 
 def _remembers(trace: Trace) -> bool:
@@ -89,7 +88,14 @@ def _remembers(trace: Trace) -> bool:
 
 
 def _update(trace: Trace, slot: Slot) -> Computed | None:
-    return next((found for found in trace.computed[slot.index] if found.is_update), None)
+    """The new value that was dropped. What the cell fills with numbers of its own may be meant to stay (a dropout mask
+    for the whole sequence): there only a value that is at hand where the old one is returned counts."""
+    found = (item for item in trace.computed[slot.index] if item.is_update)
+    return next((item for item in found if item.spelled or not _filled(trace, slot)), None)
+
+
+def _filled(trace: Trace, slot: Slot) -> bool:
+    return trace.initial.declared and not trace.initial.zeros[slot.index]
 
 
 def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding:
