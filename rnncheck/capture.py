@@ -6,9 +6,11 @@ user's file, and at each line notes which local variables were bound to another 
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import operator
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -76,13 +78,16 @@ def undecorated(function: Any) -> Any:
 
 
 @contextmanager
-def recording(code: CodeType | None, is_tensor: Callable[[Any], bool]) -> Iterator[Recording]:
-    """Record the next call of ``code``, and of the functions of the same file that it calls."""
+def recording(code: CodeType | None, is_tensor: Callable[[Any], bool], held: Sequence[str] = ()) -> Iterator[Recording]:
+    """Record the next call of ``code``, and of the functions of the same file that it calls.
+
+    ``held`` are attributes of ``self`` (dotted paths) that are followed like local variables.
+    """
     record = Recording()
     if code is None:
         yield record
         return
-    watcher = _Watcher(code, is_tensor, record)
+    watcher = _Watcher(code, is_tensor, record, held)
     before = sys.gettrace()
     sys.settrace(watcher.enter)
     try:
@@ -92,8 +97,10 @@ def recording(code: CodeType | None, is_tensor: Callable[[Any], bool]) -> Iterat
 
 
 class _Watcher:
-    def __init__(self, code: CodeType, is_tensor: Callable[[Any], bool], record: Recording) -> None:
-        self.code, self.is_tensor, self.record = code, is_tensor, record
+    def __init__(
+        self, code: CodeType, is_tensor: Callable[[Any], bool], record: Recording, held: Sequence[str]
+    ) -> None:
+        self.code, self.is_tensor, self.record, self.held = code, is_tensor, record, held
         self.frames = 0
 
     def enter(self, frame: FrameType, event: str, argument: Any) -> Any:
@@ -114,7 +121,7 @@ class _Frame:
     def __init__(self, watcher: _Watcher, frame: FrameType, number: int) -> None:
         self.watcher, self.number = watcher, number
         self.line = frame.f_lineno
-        self.arguments = dict(frame.f_locals)
+        self.arguments = self._variables(frame)
         self.known = {name: id(value) for name, value in self.arguments.items()}
         self.kept: list[Any] = list(self.arguments.values())
 
@@ -128,7 +135,7 @@ class _Frame:
 
     def _compare(self, frame: FrameType) -> None:
         record = self.watcher.record
-        for name, value in frame.f_locals.items():
+        for name, value in self._variables(frame).items():
             if self.known.get(name) == id(value):
                 continue
             self.known[name] = id(value)
@@ -137,6 +144,15 @@ class _Frame:
                 record.rebound.setdefault(name, value)
             for suffix, tensor in self._tensors(value):
                 record.bindings.append(Binding(name + suffix, self.line, tensor, self.number))
+
+    def _variables(self, frame: FrameType) -> dict[str, Any]:
+        variables = dict(frame.f_locals)
+        if self.number == METHOD and self.watcher.held and frame.f_code.co_argcount:
+            first = frame.f_code.co_varnames[0]
+            for path in self.watcher.held:
+                with contextlib.suppress(AttributeError, KeyError):
+                    variables[f"{first}.{path}"] = operator.attrgetter(path)(frame.f_locals[first])
+        return variables
 
     def _tensors(self, value: Any) -> Iterator[tuple[str, Any]]:
         if self.watcher.is_tensor(value):

@@ -104,6 +104,7 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
         backend_version=backend.version,
         settings=_settings(settings, observed),
         convention=observed.convention,
+        kind=trace.kind,
         states=tuple(State(slot.index, slot.name, slot.shape, slot.dtype) for slot in trace.slots),
         findings=tuple(_placed(finding) for finding in findings),
         outcomes=outcomes,
@@ -138,7 +139,10 @@ def _own_defect(error: Exception) -> InternalError:
 
 def no_verdict(name: str, error: RnncheckError, settings: Settings, remarks: tuple[str, ...] = ()) -> Result:
     """The result of a target that could not be checked."""
-    problem = Problem(error.kind, error.message, error.hint, error.details)
+    hint = error.hint
+    if error.options:
+        hint = " ".join(["Type: rnncheck", name, *error.options]) + (f"\n{hint}" if hint else "")
+    problem = Problem(error.kind, error.message, hint, error.details)
     return Result(name, "error", settings=_given(settings), remarks=remarks, error=problem)
 
 

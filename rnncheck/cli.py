@@ -58,7 +58,9 @@ def command(
     ] = None,
     kwargs: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A constructor argument, a Python literal. Repeatable."),
+        typer.Option(
+            metavar="NAME=VALUE", help="A constructor argument: a literal, or torch.tanh, or pkg.Name(8). Repeatable."
+        ),
     ] = None,
     input_shape: Annotated[
         str | None, typer.Option(metavar="10 or 3,16,16", help="One row of input at one step.")
@@ -172,17 +174,13 @@ def _run(targets: list[str], settings: Settings, coloured: bool, output_file: Pa
 
 
 def _keyword(text: str) -> tuple[str, Any]:
-    import ast
-
     from rnncheck.errors import UsageError
+    from rnncheck.expressions import value_of
 
     name, equals, value = text.partition("=")
     if not equals or not name.strip().isidentifier():
         raise UsageError(f"--kwargs takes name=value, not '{text}'.")
-    try:
-        return name.strip(), ast.literal_eval(value.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return name.strip(), value
+    return name.strip(), value_of(value)
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from rnncheck import source
 from rnncheck.backends.base import Array
 from rnncheck.capture import METHOD, Binding, Return
 from rnncheck.definitions import words
-from rnncheck.probes import Lab, Probe
+from rnncheck.probes import Lab, Probe, other_rows
 from rnncheck.trace import Computed, Span
 from rnncheck.unroll import Run, State, Step, different
 
@@ -44,7 +44,7 @@ def dropped(lab: Lab, main: Run, probe: Probe, slot: int, path: str | None) -> t
     def step(x: Array, value: Array) -> Step:
         return lab.run(x[None], probe.start.with_slot(slot, value), record=True).steps[0]
 
-    x, other_x = probe.inputs[0], _other(probe.inputs[0])
+    x, other_x = probe.inputs[0], other_rows(probe.inputs[0])
     value, zero = probe.start.arrays[slot], np.zeros_like(probe.start.arrays[slot])
     pairs = _Paired(
         step(x, value), step(x, probe.others[slot]), step(other_x, value), step(x, zero), step(other_x, zero)
@@ -169,7 +169,7 @@ def returned_names(step: Step) -> tuple[tuple[str, ...], ...]:
 
 def entered(lab: Lab, probe: Probe, path: str | None) -> tuple[Span | None, int | None]:
     """The first statement in which the input became a value of another shape, and that value's width."""
-    x, other_x = probe.inputs[0], _other(probe.inputs[0])
+    x, other_x = probe.inputs[0], other_rows(probe.inputs[0])
     base, varied = (lab.run(given[None], probe.start, record=True).steps[0] for given in (x, other_x))
     for key, binding in _bindings(base).items():
         if binding.frame != METHOD or tuple(binding.value.shape) == x.shape or not binding.value.shape:
@@ -189,7 +189,7 @@ def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | No
     runs = [
         (x, probe.start),
         (x, probe.start.with_slot(slot, probe.others[slot])),
-        *((other, start) for other in (_other(x), -x, 10 * x) for start in (probe.start, everything)),
+        *((other, start) for other in _others(x) for start in (probe.start, everything)),
     ]
     base, by_slot, *varied = (lab.run(given[None], start, record=True).steps[0] for given, start in runs)
     named: Span | None = None
@@ -208,15 +208,15 @@ def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | No
     return named, False
 
 
+def _others(x: Array) -> tuple[Array, ...]:
+    return (other_rows(x),) if x.dtype.kind in "iu" else (other_rows(x), -x, 10 * x)
+
+
 def _changes(lab: Lab, key: Key, binding: Binding, steps: Sequence[Step]) -> bool:
     """Whether a local variable had another value in any of these steps, or was not computed there."""
     numpy = lab.bound.backend.numpy
     twins = [_bindings(step).get(key) for step in steps]
     return any(twin is None or different(numpy(binding.value), numpy(twin.value)) for twin in twins)
-
-
-def _other(x: Array) -> Array:
-    return np.roll(x, 1, axis=0) if len(x) > 1 else x + 1
 
 
 def _bindings(step: Step) -> dict[Key, Binding]:

@@ -1,64 +1,108 @@
-"""How a cell is called: which argument is the state, what structure it has, and what comes back."""
+"""How a cell is called: what goes in, which argument is the state, what structure it has, and what comes back."""
 
 from __future__ import annotations
 
-import inspect
-import typing
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
+
+import numpy as np
 
 from rnncheck import structure
 from rnncheck.backends.base import Array, Backend, Tensor, numpy_dtype
 from rnncheck.backends.snapshot import Snapshot
-from rnncheck.capture import code_of, undecorated
-from rnncheck.definitions import is_input_name, is_state_name
+from rnncheck.capture import code_of
 from rnncheck.errors import CallError
+from rnncheck.reading import Reading
+from rnncheck.signature import EACH, KEPT, LIST, NAMED, ONE, Signature
 from rnncheck.structure import Structure, flatten
+
+LAYOUTS = {
+    "rows": "{}",
+    "batch first": "{}[:, None]",
+    "time first": "{}[None]",
+    "columns": "{}.T",
+    "single": "{}[0]",
+}
+"""How the rows ``(batch, *row)`` of one step become the tensor that a cell takes, in Python."""
 
 
 @dataclass(frozen=True)
-class Signature:
-    """The two arguments that carry the recurrence, by name and position (None: keyword only)."""
+class Form:
+    """The layout of the input (one of LAYOUTS), and, where it takes whole numbers, how many there are."""
 
-    input: str
-    state: str
-    input_first: bool
-    by_keyword: bool
-    state_optional: bool
-    annotation: Any
+    layout: str = "rows"
+    tokens: int | None = None
+
+    @property
+    def over_time(self) -> bool:
+        """Whether the input is a sequence, here of one step."""
+        return self.layout in ("batch first", "time first")
+
+    def batch(self, asked: int) -> int:
+        return 1 if self.layout == "single" else asked
+
+    def lay(self, rows: Any) -> Any:
+        """An array or a tensor ``(batch, *row)`` as the cell takes it."""
+        if self.layout == "batch first":
+            return rows[:, None]
+        if self.layout == "time first":
+            return rows[None]
+        if self.layout == "columns":
+            return rows.T
+        return rows[0] if self.layout == "single" else rows
+
+    def draw(self, rng: np.random.Generator, shape: Sequence[int], dtype: str) -> Array:
+        """Random inputs of ordinary size."""
+        if self.tokens is not None:
+            return rng.integers(0, self.tokens, tuple(shape))
+        return rng.standard_normal(tuple(shape)).astype(numpy_dtype(dtype))
+
+    def describe(self, name: str) -> str:
+        return LAYOUTS[self.layout].format(name)
 
 
 @dataclass(frozen=True)
 class Convention:
-    """``reading`` is one of ``state``, ``output, state``, ``output, *state`` and ``state, output``."""
+    """The whole of it, as it is shown to the user."""
 
     signature: Signature
     state: Structure
-    reading: str
+    reading: Reading
+    form: Form = Form()
+    further: Mapping[str, str] = field(default_factory=dict)
+    method: str | None = None
 
     def describe(self, names: Sequence[str]) -> str:
         """The call in one line, such as ``(x, (h, c)) -> (output, (h', c'))``."""
+        signature = self.signature
         state, new = self.state.describe(names), self.state.describe([f"{name}'" for name in names])
-        order = (self.signature.input, state) if self.signature.input_first else (state, self.signature.input)
-        returned = {
-            "state": new,
-            "output, state": f"(output, {new})",
-            "output, *state": f"(output, {new.strip('[()]')})",
-            "state, output": f"({new}, output)",
-        }[self.reading]
-        return f"({', '.join(order)}) -> {returned}"
+        x = self.form.describe(signature.input)
+        passed = {ONE: state, EACH: state[1:-1].rstrip(","), LIST: f"*{state}", NAMED: f"**{state}", KEPT: ""}
+        arguments = [x, passed[signature.passing]] if signature.input_first else [passed[signature.passing], x]
+        arguments += [f"{name}={value}" for name, value in self.further.items()]
+        call = f"{self.method or ''}({', '.join(part for part in arguments if part)})"
+        if not names:
+            return f"{call} -> output"
+        if signature.passing == KEPT:
+            held = ", ".join(f"self.{name}" for name in names)
+            return f"{call} with {held} -> output, {held}"
+        return f"{call} -> {self.reading.describe(new)}"
 
 
 @dataclass(frozen=True)
 class Callee:
-    """A cell and the method of it that is one step."""
+    """A cell and the method of it that is one step, with its further arguments, also as they are ``shown``."""
 
     backend: Backend
     cell: Any
     method: str
     signature: Signature
+    form: Form = Form()
+    further: Mapping[str, Any] = field(default_factory=dict)
+    shown: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -76,13 +120,24 @@ class Callee:
         return self.backend.step(self.cell, self.method)
 
     def call(self, x: Tensor, state: Any) -> Any:
-        """One step; returns what the cell returned."""
-        signature = self.signature
-        if not signature.by_keyword:
-            return self.function(x, state) if signature.input_first else self.function(state, x)
-        if signature.input_first:
-            return self.function(x, **{signature.state: state})
-        return self.function(**{signature.input: x, signature.state: state})
+        """One step; returns what the cell returned. A state that is kept on the cell is put there before, and comes
+        back beside the output."""
+        if self.signature.passing != KEPT:
+            arguments, named = self.signature.bind(x, state, self.further)
+            return self.function(*arguments, **named)
+        for path, value in state.items():
+            self.backend.put(self.cell, path, value)
+        output = self.without_state(x)
+        after = self.backend.kept(self.cell)
+        return output, {path: after.get(path) for path in state}
+
+    def without_state(self, x: Tensor) -> Any:
+        """One step with the state left out, or None where it is required."""
+        signature = dataclasses.replace(self.signature, passing=KEPT)
+        required = self.signature.passing in (ONE, EACH) and not self.signature.optional
+        missing = dict.fromkeys(self.signature.states) if required else {}
+        arguments, named = signature.bind(x, None, {**missing, **self.further})
+        return self.function(*arguments, **named)
 
 
 @dataclass(frozen=True)
@@ -98,6 +153,7 @@ class Bound:
     initial_source: str
     initial_declared: bool
     input_dtype: str
+    batch: int
     kept: Snapshot | None = None
 
     @property
@@ -108,6 +164,15 @@ class Bound:
     def cell(self) -> Any:
         return self.callee.cell
 
+    @property
+    def form(self) -> Form:
+        return self.callee.form
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The attributes of the cell that are its state."""
+        return self.convention.state.keys if self.convention.signature.passing == KEPT else ()
+
     def begin(self, seed: int) -> None:
         """Before each run: randomness starts again, and so does the cell."""
         self.backend.seed(seed)
@@ -115,7 +180,8 @@ class Bound:
             self.kept.restore()
 
     def inputs(self, array: Array) -> Tensor:
-        return self.backend.tensor(array, self.input_dtype)
+        """The tensor that the cell takes for rows ``(batch, *row)``."""
+        return self.backend.tensor(self.form.lay(array), self.input_dtype)
 
     def state(self, arrays: Sequence[Array]) -> list[Tensor]:
         """Tensors of the arrays' dtypes, but for a dtype that NumPy does not have."""
@@ -125,101 +191,47 @@ class Bound:
             for array, dtype in zip(arrays, dtypes)
         ]
 
+    def rows_axis(self, slot: int) -> int | None:
+        """The axis of a slot along which its rows lie; None where it has none."""
+        return rows_axis(self.initial[slot].shape, self.batch, self.form)
+
+    def rows_first(self, slot: int, array: Array) -> Array:
+        """A slot's value as ``(batch, *slot shape)``."""
+        axis = self.rows_axis(slot)
+        return array[None] if axis is None else np.moveaxis(array, axis, 0)
+
     def split(self, returned: Any) -> tuple[Any, Structure, list[Tensor]]:
         """The output (None where there is none), the new state's structure and its leaves.
 
         Raises CallError when they do not fit the state that went in.
         """
-        parts = state_part(returned, self.convention.reading, self.convention.state.size)
-        if parts is not None:
-            output, state = parts
-            found, leaves = flatten(structure.reorder(state, self.convention.state), self.backend.is_tensor)
-            if found.size == self.convention.state.size:
-                return output, structure.like(self.convention.state, found), leaves
+        parts = split(returned, self.convention.reading, self.convention.state, self.backend, self.form)
+        if parts is not None and parts[1].size == self.convention.state.size:
+            output, found, leaves = parts
+            return output, structure.like(self.convention.state, found), leaves
         raise CallError(
             f"{self.callee.method}() returned {outline(returned, self.backend)} "
             f"where it took {self.convention.state.describe(['a tensor'] * self.convention.state.size)} as its state."
         )
 
 
-def signature_of(cell: Any, method: str) -> Signature:
-    """Which parameters are the input and the state; raises CallError when the method takes no state."""
-    function = getattr(cell, method, None)
-    label = f"{type(cell).__name__}.{method}()"
-    if not callable(function):
-        raise CallError(f"{type(cell).__name__} has no method '{method}'.", hint="Name its step with --method NAME.")
-    try:
-        every = list(inspect.signature(undecorated(function)).parameters.values())
-    except (TypeError, ValueError):
-        return Signature("input", "state", True, False, False, None)
-    # A scripted class shows its method unbound.
-    every = every[1:] if every and every[0].name == "self" else every
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    positional = [parameter for parameter in every if parameter.kind in kinds]
-    keyword = [
-        parameter for parameter in every if parameter.kind is parameter.KEYWORD_ONLY and is_state_name(parameter.name)
-    ]
-    if not positional or len(positional) + len(keyword) < 2:
-        if not any(parameter.kind is parameter.VAR_POSITIONAL for parameter in every):
-            shown = ", ".join(parameter.name for parameter in every)
-            raise CallError(
-                f"{type(cell).__name__}.{method}({shown}) takes no state, so it is not a recurrent cell.",
-                hint="A cell's step takes an input and a state: (x, state). Name another method with --method NAME.",
-            )
-        return Signature("input", "state", True, False, False, None)
-    state_named = [parameter for parameter in positional if is_state_name(parameter.name)]
-    first, second = (positional + keyword)[:2]
-    if first in state_named and (second not in state_named or is_input_name(second.name)):
-        given, state = second, first
-    elif state_named and state_named[0] is not first:
-        given, state = first, state_named[0]
-    elif keyword and second not in keyword:
-        given, state = first, keyword[0]
-    else:
-        given, state = first, second
-    _require_rest_optional(positional, given, state, label)
-    adjacent = {given.name, state.name} == {parameter.name for parameter in positional[:2]}
-    return Signature(
-        given.name,
-        state.name,
-        input_first=given is first,
-        by_keyword=not adjacent,
-        state_optional=state.default is not inspect.Parameter.empty,
-        annotation=_annotation(function, state.name),
-    )
+def rows_axis(shape: Sequence[int], batch: int, form: Form) -> int | None:
+    """The first axis of the batch's size."""
+    sizes = [int(size) for size in shape]
+    return None if form.layout == "single" or batch not in sizes else sizes.index(batch)
 
 
-def _require_rest_optional(
-    positional: list[inspect.Parameter], given: inspect.Parameter, state: inspect.Parameter, label: str
-) -> None:
-    rest = [parameter.name for parameter in positional if parameter.default is parameter.empty]
-    unknown = [name for name in rest if name not in (given.name, state.name)]
-    if unknown:
-        raise CallError(
-            f"{label} also needs {', '.join(unknown)}, and rnncheck cannot tell what to pass.",
-            hint=f"Give {'it a default' if len(unknown) == 1 else 'them defaults'}, or check a subclass that fills "
-            f"{'it' if len(unknown) == 1 else 'them'} in.",
-        )
-
-
-def _annotation(function: Callable[..., Any], name: str) -> Any:
-    try:
-        return typing.get_type_hints(inspect.unwrap(function)).get(name)
-    except Exception:
+def split(
+    returned: Any, reading: Reading, state: Structure, backend: Backend, form: Form
+) -> tuple[Any, Structure, list[Tensor]] | None:
+    """The output, the new state's structure and its leaves; None when the value cannot be read so."""
+    parts = reading.split(returned)
+    if parts is None:
         return None
-
-
-def state_part(returned: Any, reading: str, size: int) -> tuple[Any, Any] | None:
-    """The output and the state in what came back, read in one of the ways; None when it cannot be read so."""
-    if reading == "state":
-        return None, returned
-    if not isinstance(returned, (tuple, list)):
-        return None
-    if reading == "output, *state":
-        return (returned[0], list(returned[1:])) if len(returned) == size + 1 else None
-    if len(returned) != 2:
-        return None
-    return (returned[0], returned[1]) if reading == "output, state" else (returned[1], returned[0])
+    found, leaves = flatten(structure.reorder(parts[1], state), backend.is_tensor)
+    if reading.over_time:
+        leaves = [leaf[-1] if form.layout == "time first" else leaf[:, -1] for leaf in leaves]
+    return parts[0], found, leaves
 
 
 def outline(value: Any, backend: Backend) -> str:

@@ -67,6 +67,10 @@ INPUT_WORDS = frozenset(
 )
 
 
+RESETTING = frozenset("reset init initialize clear begin start".split())
+NOT_STATES = frozenset("weights weight parameters params parameter bias layer layers cell config".split())
+
+
 def only(body: Sequence[ast.stmt]) -> list[ast.stmt]:
     """The imports, definitions and constants among these statements, also inside ``if`` and ``try``."""
     return [node for node in map(_definition, body) if node is not None]
@@ -127,6 +131,24 @@ def is_input_name(name: str) -> bool:
     return bool(words(name) & INPUT_WORDS)
 
 
+def is_reset_name(name: str) -> bool:
+    """Whether a method of this name begins a new sequence."""
+    parts = words(name)
+    return bool(parts & RESETTING) and (len(parts) == 1 or bool(parts & STATE_WORDS)) and not parts & NOT_STATES
+
+
+def is_step_name(name: str) -> bool:
+    """Whether a method of this name is one step of a cell."""
+    parts = words(name)
+    if name.startswith("_") or parts & {"training", "validation", "test", "predict", "optimizer", "lr", "configure"}:
+        return False
+    return bool(parts & {"step", "recurrence", "recurrent", "recur"}) or name in (
+        "update",
+        "forward_one",
+        "one_forward",
+    )
+
+
 def method_of(cls: type) -> Callable[..., Any] | None:
     """The ``call`` or ``forward`` of a class, else the ``__call__`` that stands in its place in cells of TensorFlow 1
     and of Sonnet; what the user defines comes before what a framework does."""
@@ -148,6 +170,11 @@ def is_network_class(cls: type) -> bool:
 
 def _root(item: Any) -> str:
     return str(getattr(item, "__module__", None)).partition(".")[0]
+
+
+def is_framework(cls: type) -> bool:
+    """Whether a framework defines this class."""
+    return cls is object or _root(cls) in FRAMEWORKS
 
 
 def _is_framework_cell(base: type) -> bool:

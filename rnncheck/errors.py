@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class RnncheckError(Exception):
     """A reason for "no verdict".
 
     ``message`` says what failed and where, ``hint`` what to type next, ``details`` is the user's own
-    traceback where their code raised, ``target`` what it is about where that is not what was typed.
+    traceback where their code raised, ``target`` what it is about where that is not what was typed,
+    ``options`` what to add to the command line.
     """
 
     kind = "error"
 
-    def __init__(self, message: str, *, hint: str | None = None, details: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, details: str | None = None, options: Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.details = details
+        self.options = tuple(options)
         self.target: str | None = None
 
     def __str__(self) -> str:

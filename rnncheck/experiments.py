@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from rnncheck import build, computed, probes, source
-from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged, numpy_dtype
+from rnncheck import build, computed, layers, probes, rows, source
+from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged
 from rnncheck.binding import bind
 from rnncheck.build import Built
 from rnncheck.computed import dropped
 from rnncheck.convention import Bound
+from rnncheck.definitions import words
 from rnncheck.errors import CallError, RnncheckError
 from rnncheck.probes import Lab, Probe
 from rnncheck.settings import Settings
+from rnncheck.signature import EACH, KEPT
 from rnncheck.structure import flatten
-from rnncheck.trace import Behaviour, Computed, Declaration, Influence, Initial, Method, Slot, SlotStep, Trace, Weight
-from rnncheck.unroll import Run, State, different
+from rnncheck.trace import (
+    Behaviour,
+    Computed,
+    Declaration,
+    Influence,
+    Initial,
+    Method,
+    Slot,
+    SlotStep,
+    Span,
+    Trace,
+    Weight,
+)
+from rnncheck.unroll import Run, State, Step, different
 
+SECONDS = 10.0
+"""How long ways to build and to call one cell are tried."""
 UNREAD_GRADIENTS = 6
 """How many more gradients are taken before a part of a weight counts as never used."""
 
@@ -46,8 +63,10 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
     with backend.eagerly(), backend.keep_randomness(), contextlib.ExitStack() as afterwards:
         backend.seed(settings.seed)
         refused: RnncheckError | None = None
+        until = time.monotonic() + SECONDS
         with backend.construction_dtype(settings.dtype):
-            for built in build.candidates(obj, settings.kwargs, backend.owns, _input_size(backend, settings)):
+            tries = build.candidates(obj, settings.kwargs, backend.owns, _input_size(backend, settings), settings.batch)
+            for built in tries:
                 cell = backend.unwrap(built.cell)
                 if not built.own:
                     afterwards.callback(backend.snapshot(cell).restore)
@@ -55,9 +74,12 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
                 if settings.dtype is not None:
                     cell = backend.with_dtype(cell, settings.dtype)
                 try:
-                    bound, shape = bind(backend, cell, settings, built)
+                    bound, shape = bind(backend, cell, settings, built, until)
                 except CallError as error:
                     refused = refused or error
+                    tries.refused(error)
+                    if time.monotonic() > until:
+                        break
                     continue
                 return _observed(bound, shape, built, declared, settings)
     assert refused is not None
@@ -76,12 +98,49 @@ def _observed(
     bound: Bound, shape: tuple[int, ...], built: Built, declared: bool | None, settings: Settings
 ) -> Observed:
     rng = np.random.default_rng(settings.seed)
-    inputs = rng.standard_normal((settings.steps, settings.batch, *shape)).astype(numpy_dtype(bound.input_dtype))
+    inputs = bound.form.draw(rng, (settings.steps, bound.batch, *shape), bound.input_dtype)
     initial, start = _initial(bound, settings, rng)
     lab, main, repeatable = _first_run(Lab(bound, settings.seed, inputs, start))
-    trace = _trace(lab, initial, main, repeatable, declared)
+    trace = _trace(lab, initial, main, repeatable, declared) if lab.slots else _layer_trace(lab, initial, shape)
+    trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=_row_leak(lab, trace, main, shape))
     convention = bound.convention.describe([slot.name for slot in trace.slots])
     return Observed(trace, built, shape, bound.input_dtype, convention)
+
+
+def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> float | None:
+    """Chance that cannot be repeated would look like a leak."""
+    if not trace.repeatable or _is_graph(lab.bound):
+        return None
+    start = main.after(len(main.steps) - 1)
+    return rows.leak(lab.bound, lab.seed, start, shape, probes.WINDOW)
+
+
+def _is_graph(bound: Bound) -> bool:
+    named = set().union(*(words(name) for name in bound.callee.further), set())
+    return bool(named & {"edge", "edges", "adj", "adjacency", "graph", "laplacian", "supports", "support", "A", "a"})
+
+
+def _layer_trace(lab: Lab, initial: Initial, shape: tuple[int, ...]) -> Trace:
+    """What there is to know of a layer that takes no state."""
+    bound = lab.bound
+    return Trace(
+        backend=bound.backend.name,
+        method=_method(bound),
+        slots=(),
+        structure=bound.convention.state,
+        steps=((),) * len(lab.inputs),
+        initial=initial,
+        declaration=_declaration(bound.cell, None),
+        built=Behaviour((), (), (), True),
+        redrawn=(),
+        influence=Influence((), (), (), None, "it takes no state"),
+        weights=(),
+        computed=(),
+        repeatable=True,
+        library=bound.backend.library,
+        kind="layer",
+        memory=layers.remembers(bound, lab.seed, shape),
+    )
 
 
 def _initial(bound: Bound, settings: Settings, rng: np.random.Generator) -> tuple[Initial, State]:
@@ -138,6 +197,7 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         for number in range(UNREAD_GRADIENTS):
             more, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
             gradients = gradients if more is None else _merged(gradients, more)
+    never = None if gradients is None or all(behaviour.read) else _never_used(lab, seen.probe, gradients)
     redrawn: tuple[Behaviour, ...] = ()
     connected = tuple(gradients is None or any(row[slot] is not None for row in gradients.sources) for slot in slots)
     if repeatable:
@@ -149,15 +209,13 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
     candidates = [() if behaviour.moves[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
     chosen = computed.assign(candidates, names)
     targets = (*names, "output") if main.steps[0].outputs else tuple(names)
-    arrays = lab.initial.arrays
+    shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
     return Trace(
         backend=backend.name,
         method=method,
-        slots=tuple(
-            Slot(slot, names[slot], arrays[slot].shape[1:], backend.dtype(bound.initial[slot])) for slot in slots
-        ),
+        slots=tuple(Slot(slot, names[slot], shapes[slot], backend.dtype(bound.initial[slot])) for slot in slots),
         structure=bound.convention.state,
-        steps=tuple(_slot_steps(step, index, chosen) for index, step in enumerate(main.steps)),
+        steps=tuple(_slot_steps(bound, step, index, chosen) for index, step in enumerate(main.steps)),
         initial=initial,
         declaration=_declaration(bound.cell, declared),
         built=behaviour,
@@ -165,7 +223,7 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         influence=Influence(
             (*names, "input"), targets, tuple(map(tuple, seen.effects)), _by_source(gradients, len(slots) + 1), error
         ),
-        weights=_weights(bound, gradients),
+        weights=_weights(bound, gradients, never),
         computed=tuple(chosen),
         repeatable=repeatable,
         library=backend.library,
@@ -198,12 +256,14 @@ def _described(
         (None, False) if read[slot] else computed.lost(lab, probe, slot, bindings[slot], method.path)
         for slot in lab.slots
     ]
+    stored = _stored(lab.bound, method.path)
     return dataclasses.replace(
         method,
         bindings=bindings,
         returns=source.span(method.path, record.return_line) if record else None,
-        produced=computed.produced(main.steps[0], method.path),
+        produced=tuple(kept or span for kept, span in zip(stored, computed.produced(main.steps[0], method.path))),
         returned_names=computed.returned_names(main.steps[0]),
+        stored=stored,
         entered=where,
         entered_width=width,
         lost=tuple(span for span, _ in losses),
@@ -211,12 +271,22 @@ def _described(
     )
 
 
-def _slot_steps(step: Any, index: int, chosen: Sequence[Sequence[Computed]]) -> tuple[SlotStep, ...]:
+def _stored(bound: Bound, path: str | None) -> tuple[Span | None, ...]:
+    """Per slot the statement of the method that puts it on the cell, where it is kept there."""
+    structure = bound.convention.state
+    if bound.convention.signature.passing != KEPT or bound.callee.code is None:
+        return (None,) * structure.size
+    lines = [source.stores(path, bound.callee.code.co_firstlineno, name) for name in structure.names()]
+    return tuple(source.span(path, line) for line in lines)
+
+
+def _slot_steps(bound: Bound, step: Step, index: int, chosen: Sequence[Sequence[Computed]]) -> tuple[SlotStep, ...]:
     result = []
     for slot, (previous, returned, same) in enumerate(zip(step.previous, step.returned, step.same_object)):
         updates = [item for item in chosen[slot] if item.is_update]
         new = returned if different(previous, returned) else updates[0].values[index] if updates else None
-        result.append(SlotStep(previous, returned, same, new))
+        before, after = (bound.rows_first(slot, array) for array in (previous, returned))
+        result.append(SlotStep(before, after, same, None if new is None else bound.rows_first(slot, new)))
     return tuple(result)
 
 
@@ -242,9 +312,14 @@ def _method(bound: Bound) -> Method:
 def _old_names(bound: Bound, main: Run) -> tuple[tuple[str, ...], ...]:
     """Per slot the expressions by which the running method knew the old value, local variables first."""
     step = main.steps[0]
-    structure, parameter = bound.convention.state, bound.convention.signature.state
+    structure, signature = bound.convention.state, bound.convention.signature
+    parameter = signature.state
     if structure.is_leaf:
         spelled = [parameter]
+    elif signature.passing == KEPT:
+        spelled = [f"self.{name}" for name in structure.names()]
+    elif signature.passing == EACH:
+        spelled = list(signature.states) if structure.size == len(signature.states) else []
     elif all(child.is_leaf for child in structure.children):
         spelled = [
             f"{parameter}.{key}" if structure.kind == "named" else f"{parameter}[{key!r}]" for key in structure.keys
@@ -295,7 +370,8 @@ def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | No
         slots: list[list[Tensor]] = [[] for _ in leaves]
         outputs: list[Tensor] = []
         for index in range(len(probe.inputs)):
-            output, found, leaves = bound.split(bound.callee.call(sources[-1][index], found.build(leaves)))
+            x = bound.form.lay(sources[-1][index])
+            output, found, leaves = bound.split(bound.callee.call(x, found.build(leaves)))
             for slot, leaf in zip(slots, leaves):
                 slot.append(leaf)
             outputs.extend(flatten(output, backend.is_tensor)[1])
@@ -337,7 +413,26 @@ def _idle_block(used: Array, width: int) -> bool:
     return False
 
 
-def _weights(bound: Bound, gradients: Gradients | None) -> tuple[Weight, ...]:
+def _never_used(lab: Lab, probe: Probe, gradients: Gradients) -> Sequence[bool]:
+    """For each weight whether nothing reaches a result from it, also with all weights drawn afresh."""
+    idle = [used is None or not used.any() for used in gradients.weights]
+    if not any(idle):
+        return idle
+    backend, cell = lab.bound.backend, lab.bound.cell
+    before = backend.snapshot(cell)
+    rng = np.random.default_rng((lab.seed, 2))
+    try:
+        for weight in backend.weights(cell):
+            weight.assign(0.3 * rng.standard_normal(weight.shape).astype("float32"))
+        again, _ = _gradients(lab, probe, has_output=True)
+    finally:
+        before.restore()
+    if again is None:
+        return [False] * len(idle)
+    return [once and (used is None or not used.any()) for once, used in zip(idle, again.weights)]
+
+
+def _weights(bound: Bound, gradients: Gradients | None, never: Sequence[bool] | None) -> tuple[Weight, ...]:
     """The trainable weights and the layers that were never called, with what was seen of their use."""
     if gradients is None:
         return ()
@@ -345,14 +440,16 @@ def _weights(bound: Bound, gradients: Gradients | None) -> tuple[Weight, ...]:
 
     widths = {int(leaf.shape[-1]) for leaf in bound.initial if len(leaf.shape) > 1}
 
-    def seen(name: str, shape: tuple[int, ...], used: Array | None) -> Weight:
+    def seen(name: str, shape: tuple[int, ...], used: Array | None, never: bool) -> Weight:
         blocks = () if used is None else tuple(sorted(width for width in widths if _idle_block(used, width)))
         dead = used is not None and not used.any()
         attribute = name.partition(".")[0].partition("[")[0]
-        return Weight(name, shape, used is not None, dead, blocks, attribute in elsewhere)
+        return Weight(name, shape, used is not None, dead, blocks, attribute in elsewhere, never)
 
     weights = bound.backend.weights(bound.cell)
     found = [
-        seen(weight.name, weight.shape, used) for weight, used in zip(weights, gradients.weights) if weight.trainable
+        seen(weight.name, weight.shape, used, idle)
+        for weight, used, idle in zip(weights, gradients.weights, never or [False] * len(weights))
+        if weight.trainable
     ]
-    return (*found, *(seen(name, (), None) for name in bound.backend.unused_layers(bound.cell)))
+    return (*found, *(seen(name, (), None, True) for name in bound.backend.unused_layers(bound.cell)))

@@ -62,7 +62,12 @@ class Lab:
 
     def other_inputs(self, number: int, steps: int) -> Array:
         rng = np.random.default_rng((self.seed, number))
-        return rng.standard_normal((steps, *self.inputs.shape[1:])).astype(self.inputs.dtype)
+        return self.bound.form.draw(rng, (steps, *self.inputs.shape[1:]), self.bound.input_dtype)
+
+    def rolled(self, slot: int, array: Array) -> Array:
+        """The rows of a slot moved on by one: values that the cell reached, for other rows."""
+        axis = self.bound.rows_axis(slot)
+        return np.roll(array, 1, axis=axis or 0) if array.ndim else array
 
 
 @dataclass(frozen=True)
@@ -199,7 +204,8 @@ class _Observation:
             moved = self._also(moved, self.long)
         for scale in INPUT_SCALES:
             if not all(moved):
-                louder = (self.lab.other_inputs(2, 8) * scale).astype(self.lab.inputs.dtype)
+                louder = self.lab.other_inputs(2, 8)
+                louder = louder if louder.dtype.kind in "iu" else (louder * scale).astype(louder.dtype)
                 moved = self._also(moved, self.lab.run(louder, self.lab.initial, 2))
         return moved
 
@@ -249,7 +255,7 @@ class _Observation:
         steps = self.main.steps if len(self.main.steps) > 1 else [*self.main.steps, *self.long.steps[:2]]
         base, others = [], []
         for slot in self.lab.slots:
-            one, other = steps[-1].returned[slot], _rolled(steps[-2].returned[slot])
+            one, other = steps[-1].returned[slot], self.lab.rolled(slot, steps[-2].returned[slot])
             if style != "reached" or not self.main.moved(slot) or not different(one, other):
                 kind = "positive" if style == "positive" else "normal"
                 one, other = (_random(rng, one, kind) for _ in range(2))
@@ -275,7 +281,7 @@ class _Observation:
         long = self.long
         for offset in self.effort.offsets:
             start = long.after(offset)
-            other = _rolled(long.after(max(offset - 1, 0)).arrays[slot])
+            other = self.lab.rolled(slot, long.after(max(offset - 1, 0)).arrays[slot])
             if not different(other, start.arrays[slot]):
                 start, other = start.with_slot(slot, first.start.arrays[slot]), first.others[slot]
             if all(np.isfinite(array).all() for array in start.arrays if array.dtype.kind in "fc"):
@@ -283,14 +289,17 @@ class _Observation:
                 yield Probe(start, others, self.lab.other_inputs(10 + offset, self.effort.window), 10 + offset)
 
 
-def _rolled(array: Array) -> Array:
-    """The rows moved on by one: values that the cell reached, for other rows."""
-    return np.roll(array, 1, axis=0) if array.ndim else array
+def other_rows(x: Array) -> Array:
+    """Another input ``(batch, *row)`` of the same kind."""
+    rolled = np.roll(x, 1, axis=0)
+    if (rolled != x).any():
+        return rolled
+    return np.where(x > 0, 0, 1).astype(x.dtype) if x.dtype.kind in "iu" else x + 1
 
 
 def _varied(inputs: Array) -> Array:
     varied = np.array(inputs, copy=True)
-    varied[0] = _rolled(inputs[0]) if len(inputs[0]) > 1 else inputs[0] + 1
+    varied[0] = other_rows(inputs[0])
     return varied
 
 

@@ -21,6 +21,14 @@ COLORS = ("auto", "always", "never")
 
 
 @dataclass(frozen=True)
+class StateShape:
+    """One part of a state as the user gives it: its name, if it has one, and the shape of one row of it."""
+
+    name: str | None
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Settings:
     """One run. ``input_shape`` is that of one row at one step; None means that it is inferred.
 
@@ -31,6 +39,8 @@ class Settings:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     input_shape: tuple[int, ...] | None = None
     method: str | None = None
+    call_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    state: tuple[StateShape, ...] | None = None
     initial_state: str = "cell"
     steps: int = 7
     batch: int = 3

@@ -10,7 +10,8 @@ import functools
 import inspect
 import linecache
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import CodeType
 
 from rnncheck.definitions import FRAMEWORKS
 from rnncheck.trace import Span
@@ -161,53 +162,55 @@ def _visit_call(expression: ast.Call, visit: Callable[[ast.expr], ast.expr]) -> 
             keyword.value = visit(keyword.value)
 
 
-def unpacking(function: ast.FunctionDef, parameter: str) -> tuple[str, Sequence[str]] | None:
-    """How a function takes its state parameter apart: ``("tuple", names)``, ``("index", [count])``,
-    ``("keys", keys)`` or ``("attributes", names)``; None when it passes it on whole."""
-    indices: set[int] = set()
-    keys: list[str] = []
-    attributes: list[str] = []
-    methods = {id(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == parameter:
-            target = node.targets[0]
-            if isinstance(target, (ast.Tuple, ast.List)) and not any(
-                isinstance(part, ast.Starred) for part in target.elts
-            ):
-                return "tuple", [ast.unparse(part) for part in target.elts]
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == parameter:
-            known = id(node) in methods or node.attr in TENSOR_ATTRIBUTES
-            attributes.extend([] if known else [node.attr])
-        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == parameter:
-            key = _literal(node.slice)
-            if isinstance(key, str):
-                keys.append(key)
-            elif isinstance(key, int):
-                indices.add(key)
-    if keys:
-        return "keys", list(dict.fromkeys(keys))
-    if attributes:
-        return "attributes", list(dict.fromkeys(attributes))
-    if indices:
-        return "index", [str(max(max(indices) + 1, -min(indices)))]
-    return None
+def first_mention(path: str | None, line: int | None, expression: str) -> Span | None:
+    """The first statement of the function on a line that names an expression, such as ``self.cell``."""
+    function = function_at(path, line)
+    lines = (
+        [
+            node.lineno
+            for node in ast.walk(function)
+            if isinstance(node, ast.Attribute) and ast.unparse(node) == expression
+        ]
+        if function is not None
+        else []
+    )
+    return span(path, min(lines)) if lines else None
+
+
+def stores(path: str | None, line: int, name: str | None) -> int | None:
+    """The last line of the function on a line that assigns the attribute of ``self`` with this name."""
+    function = function_at(path, line)
+    attribute = (name or "").split(".")[0]
+    found = (
+        [
+            node.lineno
+            for node in ast.walk(function)
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr == attribute
+        ]
+        if function is not None
+        else []
+    )
+    return max(found, default=None)
 
 
 def attributes_elsewhere(cls: type, method: str) -> set[str]:
     """The attributes of ``self`` that methods of a class use other than this one, its helpers and those that
     construct or reset: what such a method uses is no leftover of the step."""
-    found: set[str] = set()
+    return {attribute for node in class_bodies(cls) for attribute in _used_elsewhere(node, method)}
+
+
+def class_bodies(cls: type) -> Iterator[ast.ClassDef]:
+    """The definitions of a class and of its bases outside the frameworks."""
     for base in cls.__mro__:
         try:
             path = inspect.getsourcefile(base)
-        except TypeError:
+        except (TypeError, OSError):
             continue
         if path is None or base.__module__.partition(".")[0] in FRAMEWORKS:
             continue
         for node in _statements(path):
             if isinstance(node, ast.ClassDef) and node.name == base.__name__:
-                found |= _used_elsewhere(node, method)
-    return found
+                yield node
 
 
 def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:
@@ -233,13 +236,6 @@ def _self_attributes(function: ast.FunctionDef) -> set[str]:
     }
 
 
-def _literal(node: ast.expr) -> object:
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        return None
-
-
 def function_at(path: str | None, line: int | None) -> ast.FunctionDef | None:
     """The function whose definition starts at a line (its decorators' first line counts too)."""
     if path is None or line is None:
@@ -250,3 +246,8 @@ def function_at(path: str | None, line: int | None) -> ast.FunctionDef | None:
             if line in (first, node.lineno):
                 return node
     return None
+
+
+def function_of(code: CodeType | None) -> ast.FunctionDef | None:
+    """The definition of what runs, where its source is at hand."""
+    return function_at(code.co_filename, code.co_firstlineno) if code is not None else None

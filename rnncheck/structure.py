@@ -93,6 +93,11 @@ def sequence(kind: type, count: int) -> Structure:
     return Structure("sequence", kind, tuple(range(count)), (LEAF,) * count)
 
 
+def nested(kind: type, children: Sequence[Structure]) -> Structure:
+    """A list or tuple of these parts."""
+    return Structure("sequence", kind, tuple(range(len(children))), tuple(children))
+
+
 def mapping(keys: Sequence[str]) -> Structure:
     """A flat dict of leaves."""
     return Structure("mapping", dict, tuple(keys), (LEAF,) * len(keys))
@@ -157,7 +162,7 @@ def compatible(went_in: Structure, came_back: Structure) -> bool:
     if went_in.size == came_back.size == 1 and {went_in.kind, came_back.kind} <= {"leaf", "sequence", "named"}:
         return True
     if {went_in.kind, came_back.kind} <= {"sequence", "named"}:
-        return len(went_in.children) == len(came_back.children)
+        return went_in.size == came_back.size
     return went_in.kind == came_back.kind and set(went_in.keys) == set(came_back.keys)
 
 

@@ -122,8 +122,8 @@ class Influence:
 class Weight:
     """A trainable weight. ``reached`` is False when no gradient path leads from it to any result; ``dead``
     when there is a path but every derivative along it is zero; ``idle_blocks`` are the widths of the slots of
-    which a block of rows or columns as wide is so. ``elsewhere``: another method of the class uses it. The
-    shape is empty for a layer that was never called and so has no weights."""
+    which a block of rows or columns as wide is so. ``elsewhere``: another method of the class uses it. ``never``: it
+    was so with other weights too. The shape is empty for a layer that was never called and so has no weights."""
 
     name: str
     shape: tuple[int, ...]
@@ -131,6 +131,7 @@ class Weight:
     dead: bool
     idle_blocks: tuple[int, ...] = ()
     elsewhere: bool = False
+    never: bool = False
 
     def could_take(self, width: int) -> bool:
         """Whether a state of this width could go through it: a matrix with such a side, or a layer never called."""
@@ -145,6 +146,10 @@ class Initial:
     declared: bool
     zeros: tuple[bool, ...]
 
+    def filled(self, slot: int) -> bool:
+        """Whether the cell itself put something other than zeros there."""
+        return not self.zeros[slot] and (self.declared or self.source.endswith("after one step"))
+
 
 @dataclass(frozen=True)
 class Method:
@@ -155,7 +160,8 @@ class Method:
     ``produced`` per slot the statement that assigned the value that came back and ``returned_names`` what the
     method calls it, ``entered`` the first statement in which the input became something of another shape,
     ``entered_width`` wide. ``lost`` per slot is the statement in which an unread slot was lost, and
-    ``overwritten`` whether that gave its name another value.
+    ``overwritten`` whether that gave its name another value. ``stored`` per slot is the statement that puts it on
+    the cell, where it is kept there.
     """
 
     name: str
@@ -173,6 +179,11 @@ class Method:
     entered_width: int | None = None
     lost: tuple[Span | None, ...] = ()
     overwritten: tuple[bool, ...] = ()
+    stored: tuple[Span | None, ...] = ()
+
+    def handed_back(self, slot: int) -> Span | None:
+        """Where the slot leaves the method: the statement that puts it on the cell, else the return."""
+        return (self.stored[slot] if self.stored else None) or self.returns
 
 
 @dataclass(frozen=True)
@@ -190,7 +201,12 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Trace:
-    """All that was seen of one cell; see the classes above for each part. ``library`` is what it is written with."""
+    """All that was seen of one cell; see the classes above for each part. ``library`` is what it is written with.
+
+    ``kind`` is ``layer`` for what runs over a whole sequence and takes no state: it has no slots, and ``memory`` tells
+    whether an early step reached a later output. ``row_leak`` is how much other rows of the batch changed a row,
+    ``graph`` that they are the nodes of a graph.
+    """
 
     backend: str
     method: Method
@@ -206,6 +222,10 @@ class Trace:
     computed: tuple[tuple[Computed, ...], ...]
     repeatable: bool
     library: str = ""
+    kind: str = "cell"
+    row_leak: float | None = None
+    graph: bool = False
+    memory: bool | None = None
 
     @property
     def conclusive_redraws(self) -> tuple[Behaviour, ...]:

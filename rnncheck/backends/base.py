@@ -13,7 +13,10 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from rnncheck.backends import providers
+from rnncheck.backends.kept import places
 from rnncheck.backends.snapshot import Restore, Snapshot
+from rnncheck.definitions import is_framework
 from rnncheck.errors import UsageError
 
 Array = NDArray[Any]
@@ -182,6 +185,34 @@ class Backend(Tensors, Protocol):
         """Within the block cells are constructed in this dtype."""
         return nullcontext()
 
+    def holders(self, cell: Any) -> list[tuple[str, Any]]:
+        """The cell and the parts of it that keep tensors, by their dotted paths."""
+
+    def internal(self) -> frozenset[str]:
+        """The attributes that the library itself keeps on every holder."""
+        return frozenset()
+
+    def kept(self, cell: Any) -> dict[str, Any]:
+        """What the cell keeps beside its weights and may change: attributes, buffers and variables that hold tensors,
+        or that hold nothing yet, by their dotted paths. Containers are new; tensors are never changed in place."""
+        return {path: place.read() for path, place in places(self, self.holders(cell), self.internal()).items()}
+
+    def put(self, cell: Any, path: str, value: Any) -> None:
+        """Put a value where ``kept`` found one."""
+        places(self, self.holders(cell), self.internal())[path].write(value)
+
+    def embeds(self, cell: Any) -> bool:
+        """Whether the cell looks whole numbers up in a table."""
+        return any(_derives(part, ("Embedding", "EmbeddingBag", "Embed")) for _, part in self.holders(cell))
+
+    def has_recurrent_layer(self, cell: Any) -> bool:
+        """Whether a recurrent layer of the framework is a part of it, which runs over a sequence."""
+        return any(_derives(part, ("RNNBase", "RNN")) for _, part in self.holders(cell))
+
+    def restart(self, cell: Any, batch: int, x: Tensor) -> None:
+        """Let a cell that keeps its state on itself begin anew with ``batch`` rows of an input like ``x``."""
+        providers.restart(cell, batch, x, {"dtype": self.float_dtype(cell)})
+
     def declares_state_size(self, cell: Any) -> bool | None:
         """Whether the cell declares its state's size; None where the framework asks for no such thing."""
         return None
@@ -195,3 +226,7 @@ class Backend(Tensors, Protocol):
 
     def channels_last(self) -> bool:
         """Whether the features of an image are its last axis."""
+
+
+def _derives(part: Any, names: tuple[str, ...]) -> bool:
+    return any(base.__name__ in names and is_framework(base) for base in type(part).__mro__)

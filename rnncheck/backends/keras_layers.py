@@ -61,6 +61,12 @@ class KerasLayers(Backend):
     def _parts(self, cell: Any) -> Iterator[tuple[str, Any]]:
         return walk(cell, self.is_weight, lambda value: isinstance(value, self.layer) or self.is_module(value))
 
+    def holders(self, cell: Any) -> list[tuple[str, Any]]:
+        return [(name, part) for name, part in self._parts(cell) if not self.is_weight(part)]
+
+    def internal(self) -> frozenset[str]:
+        return frozenset(vars(self.layer()))
+
     def unused_layers(self, cell: Any) -> list[str]:
         return [
             name

@@ -57,6 +57,9 @@ class TensorFlowModules(TensorFlowTensors, Backend):
     def _parts(self, cell: Any) -> Iterator[tuple[str, Any]]:
         return walk(cell, self.is_weight, self.is_module)
 
+    def holders(self, cell: Any) -> list[tuple[str, Any]]:
+        return [(name, part) for name, part in self._parts(cell) if not self.is_weight(part)]
+
     def float_dtype(self, cell: Any) -> str:
         """That of the weights, else the one that the cell was given."""
         named = (weight.tensor.dtype for weight in self.weights(cell))

@@ -1,4 +1,4 @@
-"""Methods and attributes by which cells hand out their first state."""
+"""Methods and attributes by which cells hand out their first state, or put it on themselves."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from rnncheck.definitions import FRAMEWORKS, NOT_STATES, STATE_WORDS, is_reset_name, words
 
 NAMES = (
     "get_initial_state",
@@ -20,10 +22,13 @@ NAMES = (
     "get_initial_states",
     "initialize_state",
     "initial_hidden",
+    "initial",
     "reset_mem",
 )
-BATCH_WORDS = ("batch_size", "batch", "bsz", "bs", "n", "b", "num_batch", "nbatch", "batch_dim")
-SIZE_WORDS = ("image_size", "spatial_size", "size", "shape", "spatial", "image_shape", "spatial_dim")
+"""Asked first, in this order; then whatever is called alike."""
+MAKING = frozenset("init initial initialize zero zeros empty begin start default new make create get allocate".split())
+BATCH_WORDS = ("batch_size", "batch", "bsz", "bs", "n", "b", "num_batch", "nbatch", "batch_dim", "num_envs", "size")
+SIZE_WORDS = ("image_size", "spatial_size", "size", "shape", "spatial", "image_shape", "spatial_dim", "hw")
 INPUT_WORDS = ("inputs", "input", "x", "inp", "like")
 
 
@@ -35,7 +40,7 @@ def states(
     Parameters are filled by their names, then by trying a batch size, nothing, or the input. A tensor
     without a batch axis (a learned first state) is repeated for each row.
     """
-    for name in NAMES:
+    for name in (*NAMES, *_named(cell, _makes_state)):
         try:
             provider = getattr(cell, name, None)
         except Exception:
@@ -51,6 +56,30 @@ def states(
                 break
 
 
+def restart(cell: Any, batch: int, x: Any, known: Mapping[str, Any]) -> None:
+    """Let the cell put its first state for ``batch`` rows on itself, where it has a method for that."""
+    for name in _named(cell, is_reset_name):
+        next(_answers(getattr(cell, name), batch, x, known), None)
+
+
+def _named(cell: Any, wanted: Callable[[str], bool]) -> list[str]:
+    """The methods of the user's own classes with such names."""
+    found: list[str] = []
+    for base in type(cell).__mro__:
+        if base is object or base.__module__.partition(".")[0] in FRAMEWORKS:
+            continue
+        for name, value in vars(base).items():
+            routine = inspect.isroutine(value) and not isinstance(value, (staticmethod, classmethod))
+            if routine and not name.startswith("__") and name not in (*NAMES, *found) and wanted(name):
+                found.append(name)
+    return found
+
+
+def _makes_state(name: str) -> bool:
+    parts = words(name)
+    return bool(parts & MAKING) and bool((parts - {"cell"}) & STATE_WORDS) and not parts & (NOT_STATES - {"cell"})
+
+
 def _answers(provider: Callable[..., Any], batch: int, x: Any, known: Mapping[str, Any]) -> Iterator[Any]:
     for arguments, keywords in _attempts(provider, batch, x, known):
         with contextlib.suppress(Exception):
@@ -60,18 +89,22 @@ def _answers(provider: Callable[..., Any], batch: int, x: Any, known: Mapping[st
 def _attempts(
     provider: Callable[..., Any], batch: int, x: Any, known: Mapping[str, Any]
 ) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+    spatial = tuple(int(size) for size in x.shape[2:])
     with contextlib.suppress(TypeError, ValueError):
         named: dict[str, Any] = {}
         for parameter in inspect.signature(provider).parameters.values():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
             word = parameter.name.lower()
-            if word in BATCH_WORDS:
+            taken = batch in named.values()
+            if word in BATCH_WORDS and not (taken and word in SIZE_WORDS):
                 named[parameter.name] = batch
             elif word in known:
                 named[parameter.name] = known[word]
             elif word in SIZE_WORDS:
-                named[parameter.name] = tuple(x.shape[2:])
+                named[parameter.name] = spatial
+            elif word in ("h", "height", "w", "width") and len(spatial) == 2:
+                named[parameter.name] = spatial[word in ("w", "width")]
             elif word in INPUT_WORDS and parameter.default is parameter.empty:
                 named[parameter.name] = x
             elif parameter.default is parameter.empty:
@@ -81,3 +114,6 @@ def _attempts(
     yield (batch,), {}
     yield (), {}
     yield (x,), {}
+    if spatial:
+        yield (batch, spatial), {}
+        yield (batch, *spatial), {}

@@ -50,6 +50,18 @@ class TorchModules(TorchTensors, Backend):
         zeros = [(name, buffer) for name, buffer in named if buffer.is_floating_point() and not buffer.any()]
         return [self.weight(name, buffer, False) for name, buffer in zeros]
 
+    def holders(self, cell: Any) -> list[tuple[str, Any]]:
+        """A scripted module shows no attributes."""
+        if not isinstance(cell, torch.nn.Module) or isinstance(cell, torch.jit.ScriptModule):
+            return []
+        return list(cell.named_modules())
+
+    def internal(self) -> frozenset[str]:
+        return _INTERNAL
+
+    def restart(self, cell: Any, batch: int, x: Tensor) -> None:
+        providers.restart(cell, batch, x, {"device": x.device, "dtype": x.dtype})
+
     def float_dtype(self, cell: Any) -> str:
         parameters = cell.parameters() if isinstance(cell, torch.nn.Module) else ()
         return next((self.dtype(parameter) for parameter in parameters if parameter.is_floating_point()), "float32")
@@ -63,6 +75,9 @@ class TorchModules(TorchTensors, Backend):
 
     def channels_last(self) -> bool:
         return False
+
+
+_INTERNAL = frozenset(vars(torch.nn.Module()))
 
 
 def _tensors(holders: Sequence[Any]) -> Iterator[Tensor]:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import rnncheck
+from rnncheck.expressions import text_of
 from rnncheck.findings import Finding, Report, Result
 
 SCHEMA_VERSION = 1
@@ -17,7 +18,7 @@ def render(report: Report) -> str:
         "rnncheck_version": rnncheck.__version__,
         "results": [_result(result) for result in report.results],
     }
-    return json.dumps(document, indent=2, default=repr, allow_nan=False, ensure_ascii=True) + "\n"
+    return json.dumps(document, indent=2, default=text_of, allow_nan=False, ensure_ascii=True) + "\n"
 
 
 def _result(result: Result) -> dict[str, Any]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from rnncheck.rules import ignored_recurrence, missing_state_size, returned_old_state, unchanged_initial_state
+from rnncheck.rules import (
+    batch_leak,
+    detached_state,
+    ignored_recurrence,
+    missing_state_size,
+    returned_old_state,
+    unchanged_initial_state,
+)
 from rnncheck.rules.base import Rule
 
 RULES: tuple[Rule, ...] = (
     returned_old_state.RULE,
     ignored_recurrence.RULE,
     unchanged_initial_state.RULE,
+    detached_state.RULE,
+    batch_leak.RULE,
     missing_state_size.RULE,
 )
 IDS: tuple[str, ...] = tuple(rule.id for rule in RULES)

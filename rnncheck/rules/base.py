@@ -26,6 +26,11 @@ class Rule:
         return inspect.cleandoc(sys.modules[self.check.__module__].__doc__ or "")
 
 
+def needs_state(trace: Trace) -> str | None:
+    """Why a rule about the state says nothing of a layer that takes none."""
+    return None if trace.slots else "it takes no state"
+
+
 def at(trace: Trace, span: Span | None) -> Location:
     """The place of a statement; where it is not known, that of the method."""
     method = trace.method

@@ -47,6 +47,10 @@ from rnncheck.trace import Slot, Span, Trace, Weight
 
 
 def check(trace: Trace) -> Iterator[Finding]:
+    if not trace.slots:
+        if trace.memory is False:
+            yield _forgetful(trace)
+        return
     unread = [slot for slot in trace.slots if not trace.built.read[slot.index]]
     asleep = [slot for slot in unread if any(again.read[slot.index] for again in trace.conclusive_redraws)]
     if len(unread) == len(trace.slots):
@@ -58,6 +62,18 @@ def check(trace: Trace) -> Iterator[Finding]:
     for slot in unread:
         if slot not in asleep and trace.built.moves[slot.index]:
             yield _one(trace, slot)
+
+
+def _forgetful(trace: Trace) -> Finding:
+    method = trace.method
+    return Finding(
+        rule=RULE.id,
+        severity="error",
+        message=f"The first step of a sequence reaches no later output of {method.name}(), whatever the weights.",
+        location=at(trace, None),
+        suggestion="feed each step the state that the step before returned",
+        evidence={"by_value": "never"},
+    )
 
 
 def _undecided(trace: Trace) -> bool:
@@ -114,9 +130,13 @@ def _lost(trace: Trace, slot: Slot) -> Span | None:
     return trace.method.lost[slot.index] if trace.method.lost else None
 
 
-def _where(trace: Trace, slots: Sequence[Slot]) -> Span | None:
-    """Where the state was lost, else where the input enters: there the old state belongs too."""
-    return next((span for slot in slots if (span := _lost(trace, slot)) is not None), trace.method.entered)
+def _where(trace: Trace, slots: Sequence[Slot], idle: Sequence[Weight] = ()) -> Span | None:
+    """Where the state was lost, else where a layer is called of which a part goes unused, else where the input enters:
+    there the old state belongs too."""
+    lost = [_lost(trace, slot) for slot in slots]
+    layers = dict.fromkeys(weight.name.partition(".")[0] for weight in idle if "." in weight.name)
+    called = [source.first_mention(trace.method.path, trace.method.line, f"self.{layer}") for layer in layers]
+    return next((span for span in (*lost, *called) if span is not None), trace.method.entered)
 
 
 def _old(trace: Trace, slot: Slot) -> str:
@@ -178,7 +198,7 @@ def _asleep(trace: Trace, *, woken: bool) -> Finding:
 def _one(trace: Trace, slot: Slot) -> Finding:
     method, name = trace.method, _old(trace, slot)
     width = slot.shape[-1] if slot.shape else 1
-    idle = [weight for weight in _idle(trace) if not weight.reached and weight.could_take(width)]
+    idle = [weight for weight in trace.weights if _could_have_read(weight, width)]
     partly = [weight for weight in trace.weights if width in weight.idle_blocks and not weight.elsewhere]
     severity: Severity = "warning" if idle or partly or _lost(trace, slot) else "note"
     reason = _unused(idle) or (f"; part of {listing(weight.name for weight in partly)} goes unused" if partly else "")
@@ -190,7 +210,7 @@ def _one(trace: Trace, slot: Slot) -> Finding:
         rule=RULE.id,
         severity=severity,
         message=message,
-        location=at(trace, _where(trace, [slot]) if idle or _lost(trace, slot) else produced),
+        location=at(trace, _lost(trace, slot) or (_where(trace, [slot], idle) if idle else produced)),
         state=slot.name,
         state_index=slot.index,
         steps=(0, len(trace.steps) - 1),
@@ -204,10 +224,27 @@ def _one(trace: Trace, slot: Slot) -> Finding:
     )
 
 
+def _could_have_read(weight: Weight, width: int) -> bool:
+    return not weight.elsewhere and (not weight.reached or weight.never) and weight.could_take(width)
+
+
 def _cause(trace: Trace) -> str | None:
     """A new state that was dropped takes with it what it was computed from."""
     dropped = any(update.is_update for updates in trace.computed for update in updates)
     return "returned-old-state" if dropped or not any(trace.built.moves) else None
 
 
-RULE = Rule("ignored-recurrence", "the state that went in influences neither the next state nor the output", check)
+def _inapplicable(trace: Trace) -> str | None:
+    return "it cannot be told whether an early step reaches a later one" if _unknown(trace) else None
+
+
+def _unknown(trace: Trace) -> bool:
+    return not trace.slots and trace.memory is None
+
+
+RULE = Rule(
+    "ignored-recurrence",
+    "the state that went in influences neither the next state nor the output",
+    check,
+    _inapplicable,
+)

@@ -48,7 +48,7 @@ from collections.abc import Iterator, Sequence
 
 from rnncheck import source
 from rnncheck.findings import Finding, Related, Severity
-from rnncheck.rules.base import Rule, at, listing
+from rnncheck.rules.base import Rule, at, listing, needs_state
 from rnncheck.trace import Computed, Slot, Span, Trace
 
 
@@ -75,7 +75,8 @@ def _proven(trace: Trace) -> bool:
 def _severity(trace: Trace, slot: Slot) -> Severity:
     if _update(trace, slot) is not None or not _remembers(trace):
         return "error"
-    return "note" if _filled(trace, slot) or not slot.dtype.startswith(("float", "bfloat", "complex")) else "warning"
+    filled = trace.initial.filled(slot.index)
+    return "note" if filled or not slot.dtype.startswith(("float", "bfloat", "complex")) else "warning"
 
 
 def _remembers(trace: Trace) -> bool:
@@ -91,11 +92,7 @@ def _update(trace: Trace, slot: Slot) -> Computed | None:
     """The new value that was dropped. What the cell fills with numbers of its own may be meant to stay (a dropout mask
     for the whole sequence): there only a value that is at hand where the old one is returned counts."""
     found = (item for item in trace.computed[slot.index] if item.is_update)
-    return next((item for item in found if item.spelled or not _filled(trace, slot)), None)
-
-
-def _filled(trace: Trace, slot: Slot) -> bool:
-    return trace.initial.declared and not trace.initial.zeros[slot.index]
+    return next((item for item in found if item.spelled or not trace.initial.filled(slot.index)), None)
 
 
 def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding:
@@ -113,7 +110,7 @@ def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding
         rule=RULE.id,
         severity=severity,
         message=message,
-        location=at(trace, _where(trace, updates)),
+        location=at(trace, _where(trace, slots, updates)),
         state=slots[0].name if len(slots) == 1 else None,
         state_index=slots[0].index if len(slots) == 1 else None,
         steps=(0, len(trace.steps) - 1),
@@ -137,15 +134,15 @@ def _old(trace: Trace, slot: Slot) -> str:
     return known[0] if known else f"state {slot.name}"
 
 
-def _where(trace: Trace, updates: dict[int, Computed]) -> Span | None:
+def _where(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed]) -> Span | None:
     """Where the old state was handed back: in the function that computed the new one, when that returned it."""
     helpers = [update.returns for update in updates.values() if not update.in_method and update.returns is not None]
-    return helpers[0] if helpers and len(helpers) == len(updates) else trace.method.returns
+    return helpers[0] if helpers and len(helpers) == len(updates) else trace.method.handed_back(slots[0].index)
 
 
 def _suggestion(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed]) -> str | None:
     """The return statement with the new values in it, where all of them are known by name at its end."""
-    where = _where(trace, updates)
+    where = _where(trace, slots, updates)
     if (
         not updates
         or where is None
@@ -184,7 +181,7 @@ def _asleep(trace: Trace, slots: Sequence[Slot]) -> Finding:
         severity="note",
         message=f"{listing(_old(trace, slot) for slot in slots)} comes back unchanged with the weights as they are "
         "initialised, and moves with other weights (a closed gate, a zero initialiser).",
-        location=at(trace, trace.method.returns),
+        location=at(trace, trace.method.handed_back(slots[0].index)),
         state=slots[0].name if len(slots) == 1 else None,
         state_index=slots[0].index if len(slots) == 1 else None,
         steps=(0, len(trace.steps) - 1),
@@ -192,4 +189,4 @@ def _asleep(trace: Trace, slots: Sequence[Slot]) -> Finding:
     )
 
 
-RULE = Rule("returned-old-state", "a state slot comes back as it went in, although the cell ran", check)
+RULE = Rule("returned-old-state", "a state slot comes back as it went in, although the cell ran", check, needs_state)

@@ -43,7 +43,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rnncheck.findings import Finding, Severity
-from rnncheck.rules.base import Rule, at
+from rnncheck.rules.base import Rule, at, needs_state
 from rnncheck.trace import Slot, Trace
 
 
@@ -112,4 +112,9 @@ def _finding(trace: Trace, slot: Slot | None, severity: Severity, message: str) 
     )
 
 
-RULE = Rule("unchanged-initial-state", "from its own initial state the cell never moves, whatever the input", check)
+RULE = Rule(
+    "unchanged-initial-state",
+    "from its own initial state the cell never moves, whatever the input",
+    check,
+    needs_state,
+)

@@ -258,8 +258,17 @@ class TestErrors:
     def test_an_argument_that_cannot_be_inferred(self, rnncheck, write) -> None:
         write("cells.py", FROZEN.replace("input_size, hidden_size):", "input_size, hidden_size, wiring):"))
         done = rnncheck("cells.py")
-        self.no_verdict(done, "FrozenCell() needs wiring", "--kwargs wiring=...")
+        self.no_verdict(done, "FrozenCell() needs wiring", "Type: rnncheck cells.py:FrozenCell --kwargs wiring=...")
         assert rnncheck("cells.py", "--kwargs", "wiring=None").status == 1
+
+    def test_an_object_that_is_given_by_its_name_or_by_a_call(self, rnncheck, write) -> None:
+        write("cells.py", FROZEN.replace("input_size, hidden_size):", "input_size, hidden_size, wiring):"))
+        done = rnncheck("cells.py", "--kwargs", "wiring=torch.nn.Linear(2, 3)", "--output-format", "json")
+        assert (done.status, done.results[0]["settings"]["kwargs"]["wiring"]) == (1, "torch.nn.Linear(2, 3)")
+        done = rnncheck("cells.py", "--kwargs", "wiring=wirings.Full(8)")
+        self.no_verdict(done, "--kwargs wirings.Full(8): there is no module 'wirings'.")
+        done = rnncheck("cells.py", "--kwargs", "wiring=torch.nn.Linear()")
+        self.no_verdict(done, "--kwargs torch.nn.Linear() raised TypeError", "missing 2 required positional arguments")
 
     def test_an_argument_that_is_not_taken(self, rnncheck, write) -> None:
         write("cells.py", FROZEN)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rnncheck import source
+from rnncheck import source, usage
 
 
 def write(tmp_path: Path, text: str) -> str:
@@ -77,7 +77,7 @@ def test_the_class_around_a_method_is_the_one_that_holds_it(tmp_path: Path) -> N
 def test_how_a_state_is_taken_apart(body: str, expected: tuple[str, list[str]] | None) -> None:
     function = ast.parse(f"def step(x, states):\n    {body}\n").body[0]
     assert isinstance(function, ast.FunctionDef)
-    assert source.unpacking(function, "states") == expected
+    assert usage.unpacking(function, "states") == expected
 
 
 def test_nothing_is_known_of_what_is_not_there() -> None:

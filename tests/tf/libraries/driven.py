@@ -4,6 +4,7 @@ Run with TF_USE_LEGACY_KERAS=1; prints the largest difference for each cell.
 """
 
 import json
+import math
 
 import numpy as np
 import tensorflow as tf
@@ -53,7 +54,7 @@ def recorded(make):
     cell = make()
     backend = backends.choose("auto", cell)
     with backend.eagerly():
-        bound, _ = bind(backend, cell, Settings(), Built(cell))
+        bound, _ = bind(backend, cell, Settings(), Built(cell), math.inf)
         start = [rng.uniform(-1, 1, leaf.shape).astype("float32") for leaf in bound.initial]
         run = unroll(bound, 0, INPUTS, State(bound.convention.state, start))
         weights = [weight.read() for weight in backend.weights(cell)]

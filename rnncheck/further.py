@@ -1,0 +1,139 @@
+"""Values for the further arguments of a step: time spans, masks, edges, flags.
+
+The first value of each is one under which a healthy cell remembers: no time is masked out, nothing is reset.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rnncheck.backends.base import Array, Tensor, numpy_dtype
+from rnncheck.convention import Callee
+from rnncheck.definitions import words
+
+COMBINATIONS = 24
+
+
+@dataclass(frozen=True)
+class Further:
+    """Values by parameter. ``shown`` is how a user would write each."""
+
+    values: Mapping[str, Any]
+    shown: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    batch: int
+    features: int
+    widths: Sequence[int]
+    rows: tuple[int, ...]
+    named: Mapping[str, int]
+
+    @property
+    def hidden(self) -> int:
+        return self.widths[0] if self.widths else 1
+
+    def of(self, parts: set[str]) -> list[int]:
+        """Widths that an argument of such a name may have: the size by which the cell calls it, then what a weight
+        leaves beside the input and the state."""
+        called = [size for name, size in self.named.items() if words(name) & parts and size < 4096]
+        beside = [size - self.features for size in self.widths if size > self.features]
+        return list(dict.fromkeys([*called, *(size for size in beside if size not in called)]))[:5]
+
+
+def arguments(
+    callee: Callee, given: Mapping[str, Any], x: Tensor, batch: int, widths: Sequence[int]
+) -> Iterator[Further]:
+    """Values for what the callee must be passed beside input and state, likeliest first; ``given`` are the user's."""
+    backend, dtype = callee.backend, callee.backend.float_dtype(callee.cell)
+    shape = tuple(int(size) for size in x.shape)
+    own_sizes = {name: value for name, value in vars(callee.cell).items() if type(value) is int and value > 0}
+    sizes = _Sizes(batch, shape[-1] if shape else 1, widths, shape, own_sizes)
+    rng = np.random.default_rng(0)
+
+    def tensor(array: Array) -> Any:
+        kind = numpy_dtype(dtype) if array.dtype.kind == "f" else str(array.dtype)
+        return backend.tensor(array.astype(kind), dtype if array.dtype.kind == "f" else None)
+
+    own = {name: _given(value, tensor) for name, value in given.items()}
+    spelled = {name: _spell(value) for name, value in given.items()}
+    wanted = [name for name in callee.signature.further if name not in given]
+    choices = [list(_candidates(name, sizes, rng)) for name in wanted]
+    # The first of each, then others, those that differ in one argument before those that differ in two.
+    picks = sorted(itertools.islice(itertools.product(*(range(len(choice)) for choice in choices)), 400), key=sum)
+    for pick in picks[:COMBINATIONS]:
+        chosen = {name: choice[index] for name, choice, index in zip(wanted, choices, pick)}
+        values = {name: tensor(value) if isinstance(value, np.ndarray) else value for name, value in chosen.items()}
+        shown = {name: _spell(value) for name, value in chosen.items()}
+        yield Further({**values, **own}, {**shown, **spelled})
+
+
+def _given(value: Any, tensor: Callable[[Array], Any]) -> Any:
+    """A nest of numbers that the user gave is a tensor."""
+    if isinstance(value, (list, tuple)) and value:
+        array = np.asarray(value)
+        if array.dtype.kind in "fiub":
+            return tensor(array)
+    return value
+
+
+def _spell(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        kind = "ones" if value.size and (value == 1).all() else "zeros" if not value.any() else "tensor"
+        return f"{kind} {'x'.join(map(str, value.shape)) or 'scalar'}"
+    return repr(value)
+
+
+def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[Any]:
+    parts = words(name)
+    batch, features, hidden = sizes.batch, sizes.features, sizes.hidden
+    column, row = np.ones((batch, 1), "float32"), np.ones(batch, "float32")
+    like_x = np.ones(sizes.rows, "float32")
+    other_x = rng.standard_normal(sizes.rows).astype("float32")
+    if parts & {"training", "train"}:
+        yield False
+    elif name.startswith("return") or parts & {"deterministic"}:
+        yield True
+    elif parts & {"done", "dones", "reset", "resets", "first", "terminal", "episode", "starts"}:
+        yield from (np.zeros((batch, 1), "float32"), np.zeros(batch, "float32"), np.zeros(batch, bool), False)
+    elif parts & {"mask", "masks", "valid", "observed", "pad"}:
+        yield from (column, row, like_x, np.ones((batch, 1), bool), np.ones(batch, bool), np.ones((batch, 1, hidden)))
+        yield None
+    elif parts & {"ts", "dt", "delta", "timespan", "timespans", "elapsed", "interval", "times", "tau"}:
+        yield from (1.0, column, row, like_x)
+    elif "edge" in parts and "index" in parts:
+        count = sizes.rows[-2] if len(sizes.rows) > 1 else batch
+        yield np.stack([np.arange(count), (np.arange(count) + 1) % count]).astype("int64")
+    elif "edge" in parts:
+        count = sizes.rows[-2] if len(sizes.rows) > 1 else batch
+        yield from (None, np.ones(count, "float32"), np.ones((count, 1), "float32"))
+    elif name == "A" or parts & {"adj", "adjacency", "graph", "laplacian", "support", "supports", "adjmat"}:
+        count = sizes.rows[-2] if len(sizes.rows) > 1 else batch
+        ring = (np.eye(count) + np.roll(np.eye(count), 1, axis=1)).astype("float32") / 2
+        yield from (ring, [ring], np.stack([ring] * batch))
+    elif parts & {"lengths", "length", "len", "lens"}:
+        yield from (np.ones(batch, "int64"), 1)
+    elif parts & {"timestep", "step", "idx", "index", "position", "offset"} or name in ("t", "i", "time"):
+        yield from (1, 1.0, column, np.ones(batch, "int64"))
+    elif parts & {"rng", "generator"}:
+        yield None
+    elif parts & {"action", "actions"}:
+        for width in sizes.of(parts)[:2]:
+            yield rng.standard_normal((*sizes.rows[:-1], width)).astype("float32")
+        yield from (other_x, np.ones(batch, "int64"), np.ones((batch, 1), "int64"))
+    elif parts & {"encoder", "enc", "context", "memory", "annotations", "keys", "outputs"}:
+        for shape in ((batch, 4, hidden), (batch, hidden), (4, batch, hidden)):
+            yield rng.standard_normal(shape).astype("float32")
+        yield from (other_x, None)
+    else:
+        for width in sizes.of(parts):
+            yield rng.standard_normal((*sizes.rows[:-1], width)).astype("float32")
+        yield other_x
+        yield rng.standard_normal((batch, hidden)).astype("float32")
+        yield from (1.0, column, None, row, features)

@@ -1,0 +1,101 @@
+"""Where the new state lies in what a step returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rnncheck.definitions import is_state_name
+
+Place = int | tuple[int, int] | str | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """``at`` is None when what comes back is the state, else its index, its range (start, stop) or its key among
+    ``count`` parts; all the rest is output. ``over_time``: its tensors have an axis of time, of which the last step
+    counts."""
+
+    at: Place = None
+    count: int = 1
+    over_time: bool = False
+
+    def split(self, returned: Any) -> tuple[Any, Any] | None:
+        """The output (None where there is none) and the state; None when the value cannot be read so."""
+        if self.at is None:
+            return None, returned
+        if isinstance(self.at, str):
+            if not isinstance(returned, dict) or self.at not in returned:
+                return None
+            return {key: value for key, value in returned.items() if key != self.at}, returned[self.at]
+        if not isinstance(returned, (tuple, list)) or len(returned) != self.count:
+            return None
+        parts = list(returned)
+        taken = _taken(self.at)
+        state = parts[taken.start] if isinstance(self.at, int) else parts[taken.start : taken.stop]
+        output = [part for index, part in enumerate(parts) if index not in taken]
+        return output[0] if len(output) == 1 else output, state
+
+    def describe(self, state: str) -> str:
+        """What comes back in one line, such as ``(output, (h, c))``."""
+        if self.at is None:
+            return state
+        if isinstance(self.at, str):
+            return f"{{{self.at!r}: {state}, ...}}"
+        spread = state.strip("[()],")
+        taken = _taken(self.at)
+        parts = []
+        for index in range(self.count):
+            if index == taken[0]:
+                parts.append(state if isinstance(self.at, int) else spread)
+            elif index not in taken:
+                parts.append("output" if self.count - len(taken) == 1 else f"output {index}")
+        return f"({', '.join(parts)})"
+
+
+def readings(returned: Any, *, fixed: bool, state_first: bool, names: Sequence[str]) -> list[tuple[Reading, bool]]:
+    """The ways to read a value, likeliest first, and whether each is likely or only possible.
+
+    With ``fixed`` the framework says that it is (output, state). With ``state_first`` the state goes in first, and so
+    comes back first. ``names`` are the expressions of the return statement, where they are known: what is called a
+    state is likelier to be one.
+    """
+    count = len(returned) if isinstance(returned, (tuple, list)) else 0
+    if fixed:
+        return [(Reading(1, 2), True)] if count == 2 else []
+    found = [(Reading(), True)]
+    if isinstance(returned, dict):
+        found += [(Reading(key, len(returned)), True) for key in returned if isinstance(key, str)]
+    places: list[tuple[int | tuple[int, int], bool]] = []
+    if count >= 2:
+        places += [(1, True), (count - 1, True), ((1, count), True), (0, state_first)]
+        places += [((start, count), True) for start in range(2, count - 1)]
+        places += [((0, stop), state_first) for stop in range(count - 1, 1, -1)]
+        places += [(index, False) for index in range(2, count - 1)]
+    ranked = [(Reading(at, count), likely or _score(at, count, names) > 0) for at, likely in dict.fromkeys(places)]
+    if state_first:
+        ranked.sort(key=lambda item: not _starts(item[0].at))
+    ranked.sort(key=lambda item: -_score(item[0].at, count, names))
+    return [*found, *ranked]
+
+
+def _starts(at: Place) -> bool:
+    return at == 0 or (isinstance(at, tuple) and at[0] == 0)
+
+
+def _taken(at: int | tuple[int, int]) -> range:
+    return range(at, at + 1) if isinstance(at, int) else range(*at)
+
+
+def _score(at: Place, count: int, names: Sequence[str]) -> int:
+    """How many parts are taken as the name says: a state as state, another as output."""
+    if len(names) != count or at is None or isinstance(at, str):
+        return 0
+    taken = _taken(at)
+    called = [is_state_name(name) for name in names]
+    if all(called) or not any(called):
+        return 0
+    return sum(1 if called[index] else -1 for index in taken) - sum(
+        1 for index in range(count) if index not in taken and called[index]
+    )

@@ -1,0 +1,75 @@
+"""Whether a row of the batch depends on the other rows: another value in one row, and all others compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rnncheck.backends.base import Array
+from rnncheck.convention import Bound
+from rnncheck.errors import CallError
+from rnncheck.unroll import State, largest_difference, unroll
+
+TRIES = 3
+TOLERANCE = 1e-5
+"""Relative to the values: other rows may change the order in which a sum is taken, and no more."""
+
+
+def leak(bound: Bound, seed: int, start: State, shape: Sequence[int], steps: int) -> float | None:
+    """The smallest change that other rows made over several tries; None when one try made none, or when the batch
+    has no rows to compare. ``shape`` is that of one row of input."""
+    if bound.batch < 2 or bound.form.layout == "single":
+        return None
+    found = []
+    for number in range(TRIES):
+        rng = np.random.default_rng((seed, 200 + number))
+        inputs = bound.form.draw(rng, (steps, bound.batch, *shape), bound.input_dtype)
+        row = number % bound.batch
+        others = np.array(inputs, copy=True)
+        others[:, row] = bound.form.draw(rng, (steps, 1, *shape), bound.input_dtype)[:, 0]
+        arrays = [_with_row(bound, slot, array, row, rng) for slot, array in enumerate(start.arrays)]
+        try:
+            left = unroll(bound, seed, inputs, start)
+            right = unroll(bound, seed, others, State(start.structure, arrays))
+        except CallError:
+            return None
+        change = 0.0
+        for one, other in zip(left.steps, right.steps):
+            for slot, (a, b) in enumerate(zip(one.returned, other.returned)):
+                change = max(change, _elsewhere(a, b, bound.rows_axis(slot), row))
+            for a, b in zip(one.outputs, other.outputs):
+                axis = _output_axis(bound, a)
+                change = max(change, _elsewhere(a, b, axis, row))
+        if not TOLERANCE < change < float("inf"):
+            return None
+        found.append(change)
+    return min(found)
+
+
+def _with_row(bound: Bound, slot: int, array: Array, row: int, rng: np.random.Generator) -> Array:
+    """The slot with another value in one row: that of the next row, or a random one where all rows are alike."""
+    axis = bound.rows_axis(slot)
+    if axis is None or array.dtype.kind not in "fc":
+        return array
+    rows = np.moveaxis(np.array(array, copy=True), axis, 0)
+    value = rows[(row + 1) % len(rows)].copy()
+    if not (value != rows[row]).any():
+        value = (0.5 * rng.standard_normal(value.shape)).astype(array.dtype) if not value.any() else value
+    rows[row] = value
+    return np.moveaxis(rows, 0, axis)
+
+
+def _output_axis(bound: Bound, output: Array) -> int | None:
+    axis = 1 if bound.form.layout == "time first" and output.ndim > 1 else 0
+    if output.ndim > axis and output.shape[axis] == bound.batch:
+        return axis
+    return 0 if output.ndim and output.shape[0] == bound.batch else None
+
+
+def _elsewhere(left: Array, right: Array, axis: int | None, row: int) -> float:
+    """The largest change in other rows, relative to what stands there."""
+    if axis is None or left.shape != right.shape or left.dtype.kind not in "fc":
+        return 0.0
+    one, other = (np.delete(array, row, axis) for array in (left, right))
+    return largest_difference(one, other) / (1.0 + float(np.abs(one).max(initial=0.0)))

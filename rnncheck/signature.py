@@ -1,0 +1,221 @@
+"""Which parameters of a method carry the recurrence: the input, the state, and what else must be passed."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from inspect import Parameter
+from typing import Any
+
+from rnncheck.capture import undecorated
+from rnncheck.definitions import is_input_name, is_state_name, words
+
+POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+FURTHER_WORDS = frozenset(
+    "mask masks ts dt delta timespan timespans elapsed interval time training train deterministic edge adj adjacency "
+    "graph laplacian supports lengths length done dones reset resets first terminal episode action actions context "
+    "encoder enc annotations index key rng generator weight attr step".split()
+)
+"""Words of parameters that are neither input nor state."""
+ONE, EACH, LIST, NAMED, KEPT = "one", "each", "*", "**", "kept"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The parameters of one step, by their roles.
+
+    ``passing`` tells how the state goes in: as ``one`` argument, as one argument for ``each`` of its parts,
+    unpacked (``*`` or ``**``), or not at all, being ``kept`` on the cell. ``order`` are the parameters that may be
+    passed by position, ``further`` those that must be passed too, ``flags`` those without which the state does not
+    come back.
+    """
+
+    input: str
+    states: tuple[str, ...]
+    passing: str
+    order: tuple[str, ...]
+    optional: bool = False
+    annotations: Mapping[str, Any] = field(default_factory=dict)
+    further: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """The state's parameter, or the first of them."""
+        return self.states[0] if self.states else "state"
+
+    @property
+    def input_first(self) -> bool:
+        if self.passing != ONE and self.passing != EACH:
+            return True
+        names = [name for name in self.order if name in (self.input, *self.states)]
+        return names[:1] != [self.state]
+
+    def bind(self, x: Any, state: Any, further: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments of one call, by position as far as that goes, and by keyword."""
+        named = {**further, self.input: x}
+        rest: Sequence[Any] = ()
+        if self.passing == ONE:
+            named[self.state] = state
+        elif self.passing == EACH:
+            named.update(zip(self.states, state))
+        elif self.passing == NAMED:
+            named.update(state)
+        elif self.passing == LIST:
+            rest = state
+        positional = []
+        for name in self.order:
+            if name not in named:
+                break
+            positional.append(named.pop(name))
+        return [*positional, *rest], named
+
+
+ANONYMOUS = Signature("input", ("state",), ONE, ("input", "state"))
+"""For what has no signature in Python."""
+
+
+def parameters(function: Callable[..., Any]) -> list[Parameter] | None:
+    """The parameters of a bound method, also of a scripted one; None when they cannot be known."""
+    schema = getattr(function, "schema", None)
+    if schema is not None and hasattr(schema, "arguments"):
+        return [_scripted(argument) for argument in schema.arguments if argument.name != "self"]
+    try:
+        every = list(inspect.signature(undecorated(function)).parameters.values())
+    except (TypeError, ValueError):
+        return None
+    # A scripted class shows its method unbound.
+    return every[1:] if every and every[0].name == "self" else every
+
+
+def _scripted(argument: Any) -> Parameter:
+    default = argument.default_value if argument.has_default_value() else Parameter.empty
+    text = str(argument.type)
+    annotation: Any = Parameter.empty
+    if text.startswith("Tuple["):
+        annotation = tuple[(object,) * (text.count(",") + 1)]  # type: ignore[misc]
+    elif text.startswith("List["):
+        annotation = list[object]
+    return Parameter(argument.name, Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation)
+
+
+def signatures(
+    function: Callable[..., Any], given: Sequence[str] = (), returned: Sequence[str] = ()
+) -> Iterator[Signature]:
+    """The ways in which the parameters may take input and state, likeliest first; none when no state is taken.
+
+    ``given`` are the further arguments that the user passes, ``returned`` the expressions that the method returns.
+    """
+    every = parameters(function)
+    if every is None:
+        yield ANONYMOUS
+        return
+    named = [item for item in every if item.kind in (*POSITIONAL, Parameter.KEYWORD_ONLY) and item.name not in given]
+    source = _input(named)
+    if source is None:
+        if any(item.kind is Parameter.VAR_POSITIONAL for item in every):
+            yield ANONYMOUS
+        return
+    annotations = _annotations(function)
+    order = tuple(item.name for item in every if item.kind in POSITIONAL)
+
+    def signature(states: Sequence[Parameter], passing: str) -> Signature:
+        taken = {source.name, *(item.name for item in states)}
+        rest = [item for item in named if item.name not in taken]
+        return Signature(
+            source.name,
+            tuple(item.name for item in states),
+            passing,
+            order,
+            optional=all(item.default is not Parameter.empty for item in states),
+            annotations={
+                item.name: annotations.get(item.name, None if item.annotation is Parameter.empty else item.annotation)
+                for item in states
+            },
+            further=tuple(item.name for item in rest if item.default is Parameter.empty),
+            flags=tuple(item.name for item in rest if _returns_state(item)),
+        )
+
+    for item in every:
+        if item.kind is Parameter.VAR_POSITIONAL and is_state_name(item.name):
+            yield signature([item], LIST)
+        if item.kind is Parameter.VAR_KEYWORD and is_state_name(item.name):
+            yield signature([item], NAMED)
+    for states in _states(named, source, returned):
+        yield signature(states, ONE if len(states) == 1 else EACH)
+    if len(named) == 1:
+        for item in every:
+            if item.kind is Parameter.VAR_POSITIONAL and not is_state_name(item.name):
+                yield signature([item], LIST)
+
+
+def kept(function: Callable[..., Any], given: Sequence[str] = ()) -> list[Signature]:
+    """The signature of a method whose state stays on the cell; none when it takes no input."""
+    every = parameters(function)
+    named = [item for item in every or () if item.kind in POSITIONAL and item.name not in given]
+    source = _input(named)
+    if source is None:
+        return []
+    further = tuple(item.name for item in named if item is not source and item.default is Parameter.empty)
+    return [Signature(source.name, (), KEPT, tuple(item.name for item in named), True, {}, further)]
+
+
+def _input(named: Sequence[Parameter]) -> Parameter | None:
+    positional = [item for item in named if item.kind in POSITIONAL]
+    for item in positional:
+        if is_input_name(item.name):
+            return item
+    states = [item for item in positional if is_state_name(item.name)]
+    others = [item for item in positional if item not in states and not _is_further(item)]
+    # What came before may be fed in as input: the last word, action or output.
+    if len(states) == len(positional) > 1:
+        return positional[0]
+    others = others or [item for item in positional if item not in states]
+    return others[0] if others else positional[0] if positional else None
+
+
+def _states(named: Sequence[Parameter], source: Parameter, returned: Sequence[str]) -> Iterator[list[Parameter]]:
+    rest = [item for item in named if item is not source]
+    states = [item for item in rest if is_state_name(item.name)]
+    required = [item for item in rest if item.default is Parameter.empty]
+    unknown = [item for item in required if item not in states and not _is_further(item)]
+    found: list[list[Parameter]] = []
+    coming_back = {word for name in returned for word in words(name)}
+    also = [item for item in unknown if words(item.name) & coming_back]
+    if also and len(returned) > len(also):
+        found += [sorted([*states, *also], key=rest.index)]
+    if len(states) > 1:
+        found += [states, [item for item in states if item in required] or states[:1]]
+    found += [[item] for item in states]
+    if unknown:
+        found += [sorted([*states, *unknown], key=rest.index)] if states else [unknown[:1], unknown]
+    if not states and not unknown:
+        positional = [item for item in rest if item.kind in POSITIONAL and not _is_further(item)]
+        found += [[item] for item in positional[:1]]
+    seen: list[list[Parameter]] = []
+    for states in found:
+        if states not in seen:
+            seen.append(states)
+            yield states
+
+
+def _is_further(item: Parameter) -> bool:
+    return bool(words(item.name) & FURTHER_WORDS) or item.annotation in (bool, int, float, "bool", "int", "float")
+
+
+def _returns_state(item: Parameter) -> bool:
+    return (
+        item.default is False
+        and re.match(r"(return|output|get|with)_", item.name) is not None
+        and is_state_name(item.name)
+    )
+
+
+def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(inspect.unwrap(function))
+    except Exception:
+        return {}

@@ -1,0 +1,121 @@
+"""How a method uses its parameters, read from its source: to choose what to try first, never to judge."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+
+from rnncheck.definitions import is_reset_name
+from rnncheck.source import TENSOR_ATTRIBUTES, class_bodies
+
+
+def unpacking(function: ast.FunctionDef, parameter: str) -> tuple[str, Sequence[str]] | None:
+    """How a function takes its state parameter apart: ``("tuple", names)``, ``("index", [count])``,
+    ``("keys", keys)`` or ``("attributes", names)``; None when it passes it on whole."""
+    indices: set[int] = set()
+    keys: list[str] = []
+    attributes: list[str] = []
+    methods = {id(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == parameter:
+            target = node.targets[0]
+            if isinstance(target, (ast.Tuple, ast.List)) and not any(
+                isinstance(part, ast.Starred) for part in target.elts
+            ):
+                return "tuple", [ast.unparse(part) for part in target.elts]
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == parameter:
+            known = id(node) in methods or node.attr in TENSOR_ATTRIBUTES
+            attributes.extend([] if known else [node.attr])
+        if _gets_key(node, parameter):
+            keys.append(node.args[0].value)  # type: ignore[attr-defined]
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == parameter:
+            key = _literal(node.slice)
+            if isinstance(key, str):
+                keys.append(key)
+            elif isinstance(key, int):
+                indices.add(key)
+    if keys:
+        return "keys", list(dict.fromkeys(keys))
+    if attributes:
+        return "attributes", list(dict.fromkeys(attributes))
+    if indices:
+        return "index", [str(max(max(indices) + 1, -min(indices)))]
+    return None
+
+
+def reset_attributes(cls: type) -> set[str]:
+    """The attributes of ``self`` that are assigned by methods which begin a new sequence, by their names."""
+    found: set[str] = set()
+    for node in class_bodies(cls):
+        for function in node.body:
+            if isinstance(function, ast.FunctionDef) and is_reset_name(function.name):
+                for part in ast.walk(function):
+                    if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store):
+                        found.add(part.attr)
+    return found
+
+
+def _gets_key(node: ast.AST, parameter: str) -> bool:
+    """Whether this is ``parameter.get("key")`` or ``parameter.pop("key")``."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
+        return False
+    named = isinstance(node.func.value, ast.Name) and node.func.value.id == parameter
+    key = node.args[0]
+    return named and node.func.attr in ("get", "pop") and isinstance(key, ast.Constant) and isinstance(key.value, str)
+
+
+def returned_parts(function: ast.FunctionDef) -> tuple[str, ...]:
+    """The expressions of the tuple that the function's last return statement gives; none for another value."""
+    returns = [node for node in _own(function) if isinstance(node, ast.Return) and node.value is not None]
+    last = max(returns, key=lambda node: node.lineno, default=None)
+    return tuple(map(ast.unparse, last.value.elts)) if last and isinstance(last.value, (ast.Tuple, ast.List)) else ()
+
+
+def _own(function: ast.FunctionDef) -> Iterator[ast.AST]:
+    """The nodes of a function, but for those of functions inside it."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+LENGTH = re.compile(r"seq|time|step|len|^[tTlL]$")
+LOOPED = r"(enumerate\()?(reversed\()?\b{0}\b(\.(unbind|split|chunk|transpose|permute)\(.*\))?\)*"
+COUNTED = (
+    r"range\(.*\b{0}\b\.(shape\[[01]\]|size\([01]\))|range\(len\({0}\)|range\(\w*(seq|time|len|steps)\w*\)"
+    r"|range\([TL]\)"
+)
+
+
+def takes_sequence(function: ast.FunctionDef, parameter: str) -> bool:
+    """Whether a method reads its input as a sequence: loops over it or its steps, or takes its length."""
+    if re.search(r"seq|^xs$", parameter):
+        return True
+    name = re.escape(parameter)
+    for node in _own(function):
+        if isinstance(node, (ast.For, ast.comprehension)):
+            over = ast.unparse(node.iter)
+            if re.fullmatch(LOOPED.format(name), over) or re.search(COUNTED.format(name), over):
+                return True
+        if isinstance(node, ast.Assign) and _takes_length(node.targets[0], ast.unparse(node.value), name):
+            return True
+    return False
+
+
+def _takes_length(target: ast.expr, value: str, name: str) -> bool:
+    """Whether an assignment names the number of steps in the input: one of three sizes, or one size."""
+    if re.fullmatch(rf"{name}\.(shape|size\(\))", value):
+        parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else []
+        return len(parts) == 3 and any(LENGTH.search(ast.unparse(part)) for part in parts[:2])
+    one = re.fullmatch(rf"{name}\.(shape\[[01]\]|size\([01]\))", value)
+    return one is not None and LENGTH.search(ast.unparse(target)) is not None
+
+
+def _literal(node: ast.expr) -> object:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return None
