@@ -92,7 +92,7 @@ class Search:
                         return self._with_rows_apart(bound, guess, forms, likely)
                     if time.monotonic() > self.until:
                         raise self._explained(methods)
-            if self.backend.output_first(self.cell):
+            if self.backend.drives(self.cell):
                 break
         raise self._explained(methods)
 
@@ -262,7 +262,8 @@ class Search:
         else:
             ways = readings(
                 returned,
-                fixed=backend.output_first(self.cell),
+                fixed=backend.drives(self.cell) and callee.method == backend.method_of(self.cell),
+                output_first=backend.output_first(self.cell),
                 state_first=not callee.signature.input_first,
                 names=_returned_names(self.cell, callee.method),
             )

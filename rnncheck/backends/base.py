@@ -221,8 +221,12 @@ class Backend(Tensors, Protocol):
         """See the class."""
 
     def output_first(self, cell: Any) -> bool:
-        """Whether the framework itself fixes the result as ``(output, state)``."""
+        """Whether the framework asks for ``(output, state)`` as the result."""
         return False
+
+    def drives(self, cell: Any) -> bool:
+        """Whether the framework's own driver takes the cell as it is, so that the result must be so."""
+        return self.output_first(cell) and self.declares_state_size(cell) is not False
 
     def channels_last(self) -> bool:
         """Whether the features of an image are its last axis."""
