@@ -43,7 +43,7 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: f
                 others = [widths.asked_for(text, shape) for text in search.complaints()]
                 wanted = [other for other in dict.fromkeys(others) if other is not None]
                 shapes.extend(other for other in wanted if other not in shapes)
-                if wanted and shape in shapes:
+                if wanted and None not in others and shape in shapes:
                     shapes.remove(shape)
         if budget.left < 0 or time.monotonic() > until:
             break

@@ -20,12 +20,12 @@ from rnncheck import further, initial_state, layers, rows, signature, source, st
 from rnncheck.backends.base import Array, Backend, Tensor
 from rnncheck.capture import code_of
 from rnncheck.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
-from rnncheck.definitions import is_framework, is_step_name, words
+from rnncheck.definitions import is_framework, is_state_name, is_step_name, words
 from rnncheck.errors import CallError
 from rnncheck.guesses import Ground, Guess, asked_for, guesses, learned
 from rnncheck.reading import Reading, readings
 from rnncheck.settings import Settings
-from rnncheck.signature import ANONYMOUS, KEPT
+from rnncheck.signature import ANONYMOUS, KEPT, LIST
 from rnncheck.structure import Structure, flatten
 from rnncheck.trace import equal
 from rnncheck.unroll import State
@@ -261,7 +261,8 @@ class Search:
                 raise NotAccepted(text, returned=again)
             _, found, following = bound.split(again)
         # A state that nobody named, and an input laid out as few take it, must prove to be what they are taken for.
-        unlikely = callee.signature is ANONYMOUS or form.layout in ("columns", "single")
+        unnamed = callee.signature.passing == LIST and not is_state_name(callee.signature.state)
+        unlikely = unnamed or callee.signature is ANONYMOUS or form.layout in ("columns", "single")
         if unlikely and not self._reads(bound):
             raise NotAccepted("takes a state that has no effect, without a name to tell that it is one.")
         return bound
@@ -281,7 +282,7 @@ class Search:
                 backend.put(self.cell, path, value)
             try:
                 returned = self._attempt(
-                    bound.callee, self._inputs(bound.form, 1), bound.convention.state.build(leaves)
+                    bound.callee, self._inputs(bound.form, number), bound.convention.state.build(leaves)
                 )
             except NotAccepted:
                 return False

@@ -53,7 +53,7 @@ def test_it_is_described_in_one_line(reading: Reading, state: str, expected: str
 def places(
     returned: Any, *, fixed: bool = False, state_first: bool = False, names: tuple[str, ...] = ()
 ) -> list[tuple[Place, bool]]:
-    found = readings(returned, fixed=fixed, state_first=state_first, names=names)
+    found = readings(returned, fixed=fixed, output_first=fixed, state_first=state_first, names=names)
     return [(reading.at, likely) for reading, likely in found]
 
 
