@@ -39,7 +39,7 @@ from rnncheck.trace import (
 )
 from rnncheck.unroll import Run, State, Step, different
 
-SECONDS = 10.0
+SECONDS = 60.0
 """How long ways to build and to call one cell are tried."""
 UNREAD_GRADIENTS = 6
 """How many more gradients are taken before a part of a weight counts as never used."""
@@ -352,9 +352,10 @@ def _driven(bound: Bound) -> bool:
     """Whether the call is the one that a framework's own driver makes."""
     convention, callee = bound.convention, bound.callee
     signature = convention.signature
-    plain = signature.passing == ONE and signature.input_first and not callee.further
+    plain = signature.passing == ONE and not signature.optional and not callee.further
+    plain = plain and signature.order[:2] == (signature.input, signature.state)
     first = callee.method == bound.backend.method_of(bound.cell) and callee.form.layout == "rows"
-    return plain and first and convention.reading == Reading(1, 2)
+    return plain and first and convention.reading == Reading(1, 2) and not convention.state.is_leaf
 
 
 def _declaration(cell: Any, declared: bool | None) -> Declaration:

@@ -59,9 +59,9 @@ def readings(
 ) -> list[tuple[Reading, bool]]:
     """The ways to read a value, likeliest first, and whether each is likely or only possible.
 
-    With ``output_first`` the framework asks for (output, state), with ``fixed`` it is nothing else. With ``state_first`` the state goes in first, and so
-    comes back first. ``names`` are the expressions of the return statement, where they are known: what is called a
-    state is likelier to be one.
+    With ``output_first`` the framework asks for (output, state), with ``fixed`` it is nothing else. With
+    ``state_first`` the state goes in first, and so comes back first. ``names`` are the expressions of the return
+    statement, where they are known: what is called a state is likelier to be one.
     """
     count = len(returned) if isinstance(returned, (tuple, list)) else 0
     if fixed:
