@@ -36,7 +36,7 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
         (cells.UnpackedDict, "step(x, h, c) -> (output, h', c')"),
         (cells.DictCell, "(inputs, {'cell': cell, 'hidden': hidden}) -> (output, {'cell': cell', 'hidden': hidden'})"),
         (cells.StatefulByVariable, "(x) with self.state -> output, self.state"),
-        (cells.TimeAwareCell, "(x, h, ts=ones 3x1) -> h'"),
+        (cells.TimeAwareCell, "(x, h, ts=1.0) -> h'"),
         (cells.MaskedCell, "(x, [h, c], frame_mask=ones 3x1) -> (output, [h', c'])"),
     ],
     ids=lambda item: getattr(item, "__name__", None),

@@ -51,9 +51,14 @@ def test_it_is_described_in_one_line(reading: Reading, state: str, expected: str
 
 
 def places(
-    returned: Any, *, fixed: bool = False, state_first: bool = False, names: tuple[str, ...] = ()
+    returned: Any,
+    *,
+    fixed: bool = False,
+    output_first: bool = False,
+    state_first: bool = False,
+    names: tuple[str, ...] = (),
 ) -> list[tuple[Place, bool]]:
-    found = readings(returned, fixed=fixed, output_first=fixed, state_first=state_first, names=names)
+    found = readings(returned, fixed=fixed, output_first=output_first, state_first=state_first, names=names)
     return [(reading.at, likely) for reading, likely in found]
 
 
@@ -64,6 +69,11 @@ def test_a_bare_value_is_the_state() -> None:
 def test_a_framework_that_fixes_it_leaves_one_way() -> None:
     assert places(("y", "h"), fixed=True) == [(1, True)]
     assert places(("y", "h", "c"), fixed=True) == places("h", fixed=True) == []
+
+
+def test_where_a_framework_asks_for_the_output_first_that_is_tried_first() -> None:
+    assert places(("y", "h"), output_first=True)[:2] == [(1, True), (None, True)]
+    assert places(("y", "h", "c"), output_first=True)[0] == (None, True)
 
 
 def test_of_a_pair_the_whole_the_second_and_then_the_first() -> None:
