@@ -65,12 +65,12 @@ def _order(
             if len(shape) == 1:
                 yield shape, RARE, "likely"
     for shape in shapes:
+        yield shape, COMMON, "kept"
+    for shape in shapes:
         yield shape, COMMON, "further"
     for shape in shapes[:4]:
         yield shape, COMMON, "wide"
-    for shape in shapes:
-        yield shape, COMMON, "kept"
-    for shape in shapes:
+    for shape in shapes if settings.state is None else ():
         yield shape, COMMON, "layer"
 
 

@@ -144,7 +144,8 @@ class Callee:
 class Bound:
     """A cell with the convention that it was seen to follow, and its first state (tensors, one per slot).
 
-    ``kept``: the cell keeps something between runs, so each run starts from this snapshot of it.
+    ``names`` are those that the user gave to the parts of the state. ``kept``: the cell keeps something between runs,
+    so each run starts from this snapshot of it.
     """
 
     callee: Callee
@@ -154,6 +155,7 @@ class Bound:
     initial_declared: bool
     input_dtype: str
     batch: int
+    names: tuple[str | None, ...] = ()
     kept: Snapshot | None = None
 
     @property

@@ -22,7 +22,7 @@ from rnncheck.capture import code_of
 from rnncheck.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
 from rnncheck.definitions import is_framework, is_state_name, is_step_name, words
 from rnncheck.errors import CallError
-from rnncheck.guesses import Ground, Guess, asked_for, guesses, learned
+from rnncheck.guesses import Ground, Guess, asked_for, fresh, guesses, learned
 from rnncheck.reading import Reading, readings
 from rnncheck.settings import Settings
 from rnncheck.signature import ANONYMOUS, KEPT, LIST
@@ -226,7 +226,7 @@ class Search:
             raise NotAccepted("takes a state without tensors.")
         for path, value in self.before.items():
             backend.put(self.cell, path, value)
-        returned = self._attempt(callee, x, guess.value)
+        returned = self._attempt(callee, x, fresh(backend, guess.value))
         shapes = [tuple(leaf.shape) for leaf in leaves]
         form, rows = callee.form, ground.batch
         whole = callee.signature.passing == KEPT or form.layout == "single"
@@ -251,7 +251,8 @@ class Search:
         # A framework that drives the cell itself starts it from zeros where the cell says nothing.
         declared = guess.declared or backend.output_first(self.cell)
         dtype = backend.dtype(x)
-        bound = Bound(callee, convention, leaves, guess.source, declared, dtype, rows)
+        names = tuple(part.name for part in ground.asked or ())
+        bound = Bound(callee, convention, leaves, guess.source, declared, dtype, ground.batch, names)
         _, found, following = bound.split(returned)
         for number in range(2, 2 + MORE_STEPS):
             again = self._attempt(callee, self._inputs(form, number), found.build(following))
@@ -277,7 +278,8 @@ class Search:
             for leaf in bound.initial
         ]
         given: list[list[Array]] = []
-        for leaves, number in ((bound.initial, 1), (bound.initial, 1), (others, 1), (bound.initial, 2)):
+        own = bound.initial
+        for leaves, number in ((own, 1), (others, 1), (own, 2), (own, 1), (others, 1), (own, 2)):
             for path, value in self.before.items():
                 backend.put(self.cell, path, value)
             try:
@@ -287,8 +289,9 @@ class Search:
             except NotAccepted:
                 return False
             given.append([backend.numpy(tensor) for tensor in flatten(returned, backend.is_tensor)[1]])
-        first, again, *changed = given
-        return all(map(equal, first, again)) and not any(all(map(equal, first, other)) for other in changed)
+        first, *changed = given[:3]
+        repeated = all(all(map(equal, one, other)) for one, other in zip(given[:3], given[3:]))
+        return repeated and not any(all(map(equal, first, other)) for other in changed)
 
     def _attempt(self, callee: Callee, x: Tensor, state: Any) -> Any:
         self.backend.seed(self.settings.seed)
@@ -345,8 +348,8 @@ class Search:
             x = outline(problem.ground.x, backend)
             state = f"{outline(problem.guess.value, backend)} as {callee.signature.state}"
             hint = (
-                f"It was given {x} as {callee.signature.input} and {state}. Say otherwise with --input-shape, --state "
-                "or --kwargs."
+                f"It was given {x} as {callee.signature.input} and {state}. Say otherwise with --input-shape, --state, "
+                "--call-kwargs, --method or --kwargs."
             )
         hint = _handed_out(problem) or hint
         details = usertrace.format_user(reason.cause) if reason.cause is not None else None

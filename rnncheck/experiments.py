@@ -338,12 +338,14 @@ def _old_names(bound: Bound, main: Run) -> tuple[tuple[str, ...], ...]:
 
 
 def _slot_names(bound: Bound, bindings: Sequence[Sequence[str]]) -> list[str]:
-    """A key or field of the structure, else the user's own variable, else the index; each only once."""
+    """The name that was given with --state, else a key or field of the structure, else the user's own variable, else
+    the index; each only once."""
     structure = bound.convention.state
+    asked = bound.names if len(bound.names) == structure.size else (None,) * structure.size
     names: list[str] = []
-    for index, (given, known) in enumerate(zip(structure.names(), bindings)):
+    for index, (said, given, known) in enumerate(zip(asked, structure.names(), bindings)):
         variables = [name for name in known if name.isidentifier()]
-        name = given or (variables[0] if variables else str(index))
+        name = said or given or (variables[0] if variables else str(index))
         names.append(name if name not in names and name not in ("input", "output") else f"{name}[{index}]")
     return names
 

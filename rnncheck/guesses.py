@@ -63,11 +63,17 @@ class Ground:
         return self.backend.tensor(np.zeros(tuple(shape), numpy_dtype(self.dtype)), self.dtype)
 
 
+def fresh(backend: Backend, value: Any) -> Any:
+    """The same state in new tensors, since a cell may work in place on what it is given."""
+    skeleton, leaves = flatten(value, backend.is_tensor)
+    return skeleton.build([backend.tensor(backend.numpy(leaf), backend.dtype(leaf)) for leaf in leaves])
+
+
 def guesses(ground: Ground, *, wide: bool) -> Iterator[Guess]:
     """States to try, likeliest first; with ``wide`` the unlikely shapes, which are many."""
     if ground.callee.signature.passing == KEPT:
         if not wide:
-            yield from _kept(ground)
+            yield from (guess for guess in _kept(ground) if _as_asked(ground, guess))
         return
     found = _wide(ground) if wide else _likely(ground)
     for guess in found:
@@ -316,7 +322,7 @@ def _same(ground: Ground, state: Any, returned: Any) -> bool:
     """Whether a state gives what leaving the state out gives, so that the cell itself starts from it."""
     backend = ground.backend
     try:
-        _, left = flatten(ground.callee.call(ground.x, state), backend.is_tensor)
+        _, left = flatten(ground.callee.call(ground.x, fresh(backend, state)), backend.is_tensor)
     except Exception:
         return False
     _, right = flatten(returned, backend.is_tensor)
@@ -456,7 +462,8 @@ def _kept(ground: Ground) -> Iterator[Guess]:
 
 
 def _reads(ground: Ground, held: Mapping[str, Any], path: str) -> bool:
-    """Whether another value of an attribute changes what a step gives or leaves behind elsewhere."""
+    """Whether another value of an attribute changes what a step gives or leaves behind: elsewhere, or, where the step
+    moves it, in the attribute itself."""
     backend, callee = ground.backend, ground.callee
     skeleton, leaves = flatten(held[path], backend.is_tensor)
     arrays = [backend.numpy(leaf) for leaf in leaves]
@@ -465,17 +472,22 @@ def _reads(ground: Ground, held: Mapping[str, Any], path: str) -> bool:
     rng = np.random.default_rng(0)
     others = [rng.uniform(0.1, 0.9, array.shape).astype(array.dtype) for array in arrays]
     results = []
+    moves = False
     for values in (arrays, others):
         for kept_path, value in held.items():
             backend.put(callee.cell, kept_path, value)
         tensors = [backend.tensor(value, backend.dtype(leaf)) for value, leaf in zip(values, leaves)]
-        backend.put(callee.cell, path, skeleton.build(tensors))
+        given = skeleton.build(tensors)
+        backend.put(callee.cell, path, given)
         try:
             output = callee.without_state(ground.x)
         except Exception:
             return False
-        results.append([output, [value for other, value in backend.kept(callee.cell).items() if other != path]])
-    return not _equal(backend, *results)
+        after = backend.kept(callee.cell)
+        moves = moves or not _equal(backend, given, after.get(path))
+        results.append([output, [value for other, value in after.items() if other != path], after.get(path)])
+    first, second = (result if moves else result[:2] for result in results)
+    return not _equal(backend, first, second)
 
 
 def _shapes(backend: Backend, value: Any) -> list[tuple[int, ...]]:

@@ -305,6 +305,7 @@ class TestSayingHowItIsCalled:
         done = rnncheck(*run, "--state", "h:8,c:8")
         (result,) = done.results
         assert (done.status, result["findings"][0]["state_index"]) == (1, 1)
+        assert [state["name"] for state in result["states"]] == ["h", "c"]
         assert result["settings"]["state"] == [{"name": "h", "shape": [8]}, {"name": "c", "shape": [8]}]
         jsonschema.validate(done.json, schema())
         assert rnncheck(*run, "--state", "8,8").results[0]["settings"]["state"][0] == {"name": None, "shape": [8]}
