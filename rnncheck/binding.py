@@ -11,7 +11,7 @@ from rnncheck import usertrace, widths
 from rnncheck.backends.base import Backend
 from rnncheck.build import Built
 from rnncheck.convention import Bound, Form
-from rnncheck.discovery import Search
+from rnncheck.discovery import Budget, Search
 from rnncheck.errors import CallError
 from rnncheck.settings import Settings
 
@@ -27,16 +27,22 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: f
     Raises CallError with the cell's own complaint about the likeliest shape.
     """
     refused: CallError | None = None
+    budget = Budget()
     shapes = [settings.input_shape] if settings.input_shape else widths.input_shapes(built, backend, cell)
     for shape, forms, effort in _order(backend, cell, shapes, settings):
+        search = None
         try:
             _prepare(backend, cell, (settings.batch, *shape))
             with backend.without_gradient():
                 sizes = widths.hidden_widths(built, backend, cell, shape)
-                return Search(backend, cell, settings, sizes, shape, until).found(forms, effort), shape
+                search = Search(backend, cell, settings, sizes, shape, until, budget)
+                return search.found(forms, effort), shape
         except CallError as error:
             refused = refused or error
-        if time.monotonic() > until:
+            if search is not None and settings.input_shape is None:
+                others = [widths.asked_for(text, shape) for text in search.complaints()]
+                shapes.extend(dict.fromkeys(other for other in others if other is not None and other not in shapes))
+        if budget.left < 0 or time.monotonic() > until:
             break
     assert refused is not None
     raise refused
@@ -55,6 +61,8 @@ def _order(
         for shape in shapes:
             if len(shape) == 1:
                 yield shape, RARE, "likely"
+    for shape in shapes:
+        yield shape, COMMON, "further"
     for shape in shapes[:4]:
         yield shape, COMMON, "wide"
     for shape in shapes:

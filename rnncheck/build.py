@@ -43,7 +43,13 @@ class Built:
         """The size that was passed for the role ``input`` or ``hidden``, also within a configuration."""
         inferred = [(argument.role, argument.values[0]) for argument in self.arguments]
         by_name = [(role_of(name), value) for name, value in self.kwargs.items() if not self._inferred(name)]
-        sizes = [(found, value) for found, value in (*inferred, *by_name) if _whole(value)]
+        held = [
+            (role_of(name), value)
+            for _, holder in by_name
+            if hasattr(holder, "__dict__") and not isinstance(holder, type)
+            for name, value in vars(holder).items()
+        ]
+        sizes = [(found, value) for found, value in (*inferred, *by_name, *held) if _whole(value)]
         for wanted in (role, "both"):
             for found, value in sizes:
                 if found == wanted:

@@ -15,8 +15,9 @@ from rnncheck import target, usertrace
 from rnncheck.backends import ALIASES, FRAMEWORK, choose
 from rnncheck.errors import InternalError, RnncheckError
 from rnncheck.findings import Finding, Outcome, Problem, Report, Result, State, TimelineEntry
+from rnncheck.rules.ignored_recurrence import UNKNOWN
 from rnncheck.run import apply
-from rnncheck.settings import Settings
+from rnncheck.settings import Settings, StateShape
 from rnncheck.target import Loaded
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
     except Exception as error:
         return no_verdict(loaded.name, _own_defect(error), settings, loaded.remarks)
     findings, outcomes = apply(observed.trace, settings)
-    problem = _unfinished(outcomes)
+    problem = _unfinished(outcomes, observed.trace)
     flagged = any(finding.severity != "note" for finding in findings)
     trace = observed.trace
     return Result(
@@ -115,11 +116,18 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
     )
 
 
-def _unfinished(outcomes: Sequence[Outcome]) -> Problem | None:
-    """A rule that crashed, or that none ran: then nothing was checked."""
+def _unfinished(outcomes: Sequence[Outcome], trace: Trace) -> Problem | None:
+    """A rule that crashed, or that none ran, or none about memory: then nothing was checked."""
     for outcome in outcomes:
         if outcome.outcome == "crashed":
             return Problem("internal", f"The rule {outcome.rule} crashed: {outcome.reason}")
+        if outcome.reason == UNKNOWN:
+            name = f"{trace.method.class_name}.{trace.method.name}()"
+            return Problem(
+                "call",
+                f"{name} takes no state, and {outcome.reason}: not even its last step reaches its output.",
+                "Name the method that is one step with --method, or say what its state is with --state.",
+            )
     if not any(outcome.outcome in ("passed", "failed") for outcome in outcomes):
         reasons = ", ".join(f"{outcome.rule} ({outcome.reason})" for outcome in outcomes)
         return Problem("usage", f"Nothing was checked: {reasons}.", "Select a rule that applies, or ignore fewer.")
@@ -154,7 +162,14 @@ def _given(settings: Settings) -> dict[str, Any]:
         "input_shape": list(settings.input_shape) if settings.input_shape else None,
         "dtype": settings.dtype,
         "kwargs": dict(settings.kwargs),
+        "method": settings.method,
+        "call_kwargs": dict(settings.call_kwargs),
+        "state": None if settings.state is None else [_part(part) for part in settings.state],
     }
+
+
+def _part(part: StateShape) -> dict[str, Any]:
+    return {"name": part.name, "shape": list(part.shape)}
 
 
 def _settings(settings: Settings, observed: Observed) -> dict[str, Any]:
@@ -163,6 +178,7 @@ def _settings(settings: Settings, observed: Observed) -> dict[str, Any]:
         "input_shape": list(observed.input_shape),
         "dtype": observed.dtype,
         "kwargs": dict(observed.built.kwargs),
+        "method": observed.trace.method.name,
     }
 
 

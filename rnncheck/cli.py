@@ -66,6 +66,14 @@ def command(
         str | None, typer.Option(metavar="10 or 3,16,16", help="One row of input at one step.")
     ] = None,
     method: Annotated[str | None, typer.Option(metavar="NAME", help="Another method than call or forward.")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(metavar="h:8,c:8", help="The parts of the state, with the sizes of one row: h:8, 8,8 or h:4x6x7."),
+    ] = None,
+    call_kwargs: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A further argument of the step, such as ts=1.0. Repeatable."),
+    ] = None,
     initial_state: Annotated[
         str | None, typer.Option(metavar="cell|zeros|ones|random", help="Where the unroll starts.")
     ] = None,
@@ -113,14 +121,16 @@ def command(
     Exit status: 0 nothing to fail on, 1 findings, 2 no verdict for some target, 130 interrupted.
     """
     from rnncheck.errors import UsageError
-    from rnncheck.settings import configured
+    from rnncheck.settings import configured, state_parts
 
     given: dict[str, Any] = {
         "backend": backend, "method": method, "initial_state": initial_state, "steps": steps, "batch": batch,
         "seed": seed, "dtype": dtype, "fail_on": fail_on, "output_format": output_format, "defs_only": defs_only,
     }  # fmt: skip
     try:
-        given["kwargs"] = dict(_keyword(text) for text in kwargs) if kwargs else None
+        given["kwargs"] = _keywords("--kwargs", kwargs)
+        given["call_kwargs"] = _keywords("--call-kwargs", call_kwargs)
+        given["state"] = state_parts(state) if state is not None else None
         given["input_shape"] = _shape(input_shape) if input_shape is not None else None
         given["select"], given["ignore"] = _names(select), _names(ignore)
         settings = configured(Path.cwd(), given)
@@ -173,14 +183,17 @@ def _run(targets: list[str], settings: Settings, coloured: bool, output_file: Pa
         return 2
 
 
-def _keyword(text: str) -> tuple[str, Any]:
+def _keywords(option: str, given: list[str] | None) -> dict[str, Any] | None:
     from rnncheck.errors import UsageError
     from rnncheck.expressions import value_of
 
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip().isidentifier():
-        raise UsageError(f"--kwargs takes name=value, not '{text}'.")
-    return name.strip(), value_of(value)
+    found = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise UsageError(f"{option} takes name=value, not '{text}'.")
+        found[name.strip()] = value_of(value)
+    return found or None
 
 
 def _shape(text: str) -> tuple[int, ...]:

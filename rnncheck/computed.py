@@ -193,6 +193,7 @@ def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | No
     ]
     base, by_slot, *varied = (lab.run(given[None], start, record=True).steps[0] for given, start in runs)
     named: Span | None = None
+    constant: Span | None = None
     valid = list(names)
     for key, binding in _bindings(base).items():
         if binding.frame != METHOD or any(binding.value is old for old in base.passed):
@@ -203,9 +204,11 @@ def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | No
             return source.span(path, binding.line), True
         if not by_its_value and by_the_rest and named is None and source.mentions(path, binding.line, valid):
             named = source.span(path, binding.line)
+        if not by_its_value and not by_the_rest and constant is None and source.mentions(path, binding.line, valid):
+            constant = source.span(path, binding.line)
         # From here on the name means something else.
         valid = [name for name in valid if name != binding.name]
-    return named, False
+    return named or constant, False
 
 
 def _others(x: Array) -> tuple[Array, ...]:

@@ -7,6 +7,7 @@ counts only when the cell accepts what it returned as its next state.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from rnncheck import further, initial_state, layers, rows, signature, source, structure, usage, usertrace
-from rnncheck.backends.base import Backend, Tensor
+from rnncheck.backends.base import Array, Backend, Tensor
 from rnncheck.capture import code_of
 from rnncheck.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
 from rnncheck.definitions import is_framework, is_step_name, words
@@ -23,8 +24,9 @@ from rnncheck.errors import CallError
 from rnncheck.guesses import Ground, Guess, asked_for, guesses, learned
 from rnncheck.reading import Reading, readings
 from rnncheck.settings import Settings
-from rnncheck.signature import KEPT
+from rnncheck.signature import ANONYMOUS, KEPT
 from rnncheck.structure import Structure, flatten
+from rnncheck.trace import equal
 from rnncheck.unroll import State
 
 MORE_STEPS = 3
@@ -57,9 +59,16 @@ class Problem:
 
 
 @dataclass
+class Budget:
+    """How many more states are tried on one cell. Counted, since a verdict must not hang on how fast a machine is."""
+
+    left: int = 2500
+
+
+@dataclass
 class Search:
     """The search for one cell's convention, with inputs of one row's ``shape`` and hidden sizes ``widths``, likeliest
-    first, until a time (of ``time.monotonic``)."""
+    first, at the latest until a time (of ``time.monotonic``)."""
 
     backend: Backend
     cell: Any
@@ -67,14 +76,16 @@ class Search:
     widths: Sequence[int]
     shape: tuple[int, ...]
     until: float
+    budget: Budget
     refused: list[Problem] = field(default_factory=list)
     before: Mapping[str, Any] = field(default_factory=dict)
 
     def found(self, forms: Sequence[Form], effort: str) -> Bound:
         """The convention; raises CallError with the cell's own complaint about the likeliest guess.
 
-        ``effort`` is ``likely``, ``wide`` (the unlikely states are tried, which are many), ``kept`` (the state is
-        looked for on the cell itself) or ``layer`` (it runs over a sequence and needs no state).
+        ``effort`` is ``likely``, ``further`` (with other values of further arguments), ``wide`` (with unlikely states,
+        which are many), ``kept`` (the state is looked for on the cell itself) or ``layer`` (it runs over a sequence
+        and needs no state).
         """
         methods = _methods(self.cell, self.settings, self.backend)
         if effort == "layer":
@@ -82,6 +93,8 @@ class Search:
         if effort == "kept":
             self.backend.restart(self.cell, self.settings.batch, self._inputs(forms[0], 1))
         self.before = self.backend.kept(self.cell)
+        # A call that fails half-way leaves layers of Keras built for inputs that they will not see.
+        undo = self.backend.snapshot(self.cell).restore if self.backend.output_first(self.cell) else None
         # A state that comes back before the output is believed only where it also goes in first, or where
         # nothing else fits: a cell that ignores its state would accept its output as a state.
         for likely in (True, False):
@@ -90,11 +103,14 @@ class Search:
                     bound = self._accepted(ground, guess, likely)
                     if bound is not None:
                         return self._with_rows_apart(bound, guess, forms, likely)
-                    if time.monotonic() > self.until:
-                        raise self._explained(methods)
-            if self.backend.output_first(self.cell):
+                    if undo is not None:
+                        undo()
+                    self.budget.left -= 1
+                    if self.budget.left < 0 or time.monotonic() > self.until:
+                        raise self._explained(methods) from self._cause()
+            if self.backend.drives(self.cell):
                 break
-        raise self._explained(methods)
+        raise self._explained(methods) from self._cause()
 
     def _with_rows_apart(self, bound: Bound, guess: Guess, forms: Sequence[Form], likely: bool) -> Bound:
         """The same call with the input's axes the other way round, where its code does not say which of them is time
@@ -105,7 +121,7 @@ class Search:
             return bound
         for form in _ordered(forms, callee):
             if form.over_time and form != callee.form:
-                for ground in self._filled(dataclasses.replace(callee, form=form), wide=True):
+                for ground in self._filled(dataclasses.replace(callee, form=form), "likely"):
                     for other in guesses(ground, wide=False):
                         found = self._accepted(ground, other, likely)
                         if found is not None and not self._leaks(found):
@@ -125,7 +141,7 @@ class Search:
             if not _runs_over_time(callee):
                 continue
             for form in _ordered([form for form in forms if form.over_time], callee):
-                for ground in self._filled(dataclasses.replace(callee, form=form), wide=True):
+                for ground in self._filled(dataclasses.replace(callee, form=form), "likely"):
                     bound = self._sequence(ground)
                     if bound is None:
                         continue
@@ -134,7 +150,7 @@ class Search:
                         return bound
                     found.append((forgets, bound))
         if not found:
-            raise self._explained([method])
+            raise self._explained([method]) from self._cause()
         return min(found, key=lambda item: item[0])[1]
 
     def _sequence(self, ground: Ground) -> Bound | None:
@@ -145,7 +161,8 @@ class Search:
         except Exception as error:
             self.refused.append(Problem(ground, Guess((), "", False), NotAccepted(cause=error)))
             return None
-        if not flatten(returned, self.backend.is_tensor)[1]:
+        outputs = flatten(returned, self.backend.is_tensor)[1]
+        if all(rows.output_axis(callee.form, ground.batch, tensor.shape) is None for tensor in outputs):
             return None
         convention = Convention(callee.signature, structure.mapping(()), Reading(1, 2), callee.form, callee.shown)
         return Bound(callee, convention, [], "none", True, self.backend.dtype(ground.x), ground.batch)
@@ -161,9 +178,9 @@ class Search:
             for way in ways:
                 callee = Callee(self.backend, self.cell, method, way)
                 for form in _ordered(forms, callee):
-                    yield from self._filled(dataclasses.replace(callee, form=form), effort == "wide")
+                    yield from self._filled(dataclasses.replace(callee, form=form), effort)
 
-    def _filled(self, callee: Callee, wide: bool) -> Iterator[Ground]:
+    def _filled(self, callee: Callee, effort: str) -> Iterator[Ground]:
         """The callee with values for its further arguments."""
         batch = callee.form.batch(self.settings.batch)
         x = self._inputs(callee.form, 1)
@@ -171,11 +188,10 @@ class Search:
         flags = [dict.fromkeys(way.flags, True), {}] if way.flags else [{}]
         for switched in flags:
             given = {**switched, **self.settings.call_kwargs}
-            for values in further.arguments(callee, given, x, batch, self.widths):
+            every = further.arguments(callee, given, x, batch, self.widths)
+            for values in itertools.islice(every, 1, None) if effort == "further" else itertools.islice(every, 1):
                 filled = dataclasses.replace(callee, further=values.values, shown=values.shown)
                 yield Ground(filled, x, batch, self.widths, self.settings.state)
-                if wide:
-                    break
 
     def _inputs(self, form: Form, number: int) -> Tensor:
         rng = np.random.default_rng((self.settings.seed, number))
@@ -186,7 +202,7 @@ class Search:
     def _accepted(self, ground: Ground, guess: Guess, likely: bool) -> Bound | None:
         """The guess, or what was learned from the way in which it was refused, if the cell takes it."""
         waiting = [guess]
-        for _ in range(4):
+        for _ in range(8):
             if not waiting:
                 break
             tried = waiting.pop(0)
@@ -243,7 +259,34 @@ class Search:
                 text = f"returned {outline(again, backend)} at step {number}, another state than before."
                 raise NotAccepted(text, returned=again)
             _, found, following = bound.split(again)
+        # A state that nobody named, and an input laid out as few take it, must prove to be what they are taken for.
+        unlikely = callee.signature is ANONYMOUS or form.layout in ("columns", "single")
+        if unlikely and not self._reads(bound):
+            raise NotAccepted("takes a state that has no effect, without a name to tell that it is one.")
         return bound
+
+    def _reads(self, bound: Bound) -> bool:
+        """Whether another state changes what the first step gives, and the same one does not."""
+        backend, rng = self.backend, np.random.default_rng(0)
+        others = [
+            backend.tensor(rng.uniform(0.1, 0.9, tuple(leaf.shape)).astype(array.dtype), backend.dtype(leaf))
+            if (array := backend.numpy(leaf)).dtype.kind in "fc"
+            else leaf
+            for leaf in bound.initial
+        ]
+        given: list[list[Array]] = []
+        for leaves in (bound.initial, bound.initial, others):
+            for path, value in self.before.items():
+                backend.put(self.cell, path, value)
+            try:
+                returned = self._attempt(
+                    bound.callee, self._inputs(bound.form, 1), bound.convention.state.build(leaves)
+                )
+            except NotAccepted:
+                return False
+            given.append([backend.numpy(tensor) for tensor in flatten(returned, backend.is_tensor)[1]])
+        first, again, other = given
+        return all(map(equal, first, again)) and not all(map(equal, first, other))
 
     def _attempt(self, callee: Callee, x: Tensor, state: Any) -> Any:
         self.backend.seed(self.settings.seed)
@@ -262,7 +305,8 @@ class Search:
         else:
             ways = readings(
                 returned,
-                fixed=backend.output_first(self.cell),
+                fixed=backend.drives(self.cell) and callee.method == backend.method_of(self.cell),
+                output_first=backend.output_first(self.cell),
                 state_first=not callee.signature.input_first,
                 names=_returned_names(self.cell, callee.method),
             )
@@ -275,6 +319,14 @@ class Search:
                 if _fits(returned, reading, skeleton, shapes, backend, callee.form):
                     return reading
         return None
+
+    def complaints(self) -> list[str]:
+        """The texts of what the cell raised, each once."""
+        return list(dict.fromkeys(str(problem.reason.cause) for problem in self.refused if problem.reason.cause))
+
+    def _cause(self) -> Exception | None:
+        """What the cell raised first."""
+        return next((problem.reason.cause for problem in self.refused if problem.reason.cause is not None), None)
 
     def _explained(self, methods: Sequence[str]) -> CallError:
         if not self.refused:
@@ -301,7 +353,9 @@ class Search:
 
 def _handed_out(problem: Problem) -> str | None:
     """What is wrong with the state that the cell itself made."""
-    if not problem.guess.declared:
+    leaves = flatten(problem.guess.value, problem.ground.backend.is_tensor)[1]
+    dtypes = [problem.ground.backend.dtype(leaf) for leaf in leaves]
+    if not problem.guess.declared or any(dtype.startswith("complex") for dtype in dtypes):
         return None
     callee = problem.ground.callee
     function = source.function_of(callee.code)

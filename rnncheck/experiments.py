@@ -20,8 +20,9 @@ from rnncheck.convention import Bound
 from rnncheck.definitions import words
 from rnncheck.errors import CallError, RnncheckError
 from rnncheck.probes import Lab, Probe
+from rnncheck.reading import Reading
 from rnncheck.settings import Settings
-from rnncheck.signature import EACH, KEPT
+from rnncheck.signature import EACH, KEPT, ONE
 from rnncheck.structure import flatten
 from rnncheck.trace import (
     Behaviour,
@@ -38,7 +39,7 @@ from rnncheck.trace import (
 )
 from rnncheck.unroll import Run, State, Step, different
 
-SECONDS = 10.0
+SECONDS = 60.0
 """How long ways to build and to call one cell are tried."""
 UNREAD_GRADIENTS = 6
 """How many more gradients are taken before a part of a weight counts as never used."""
@@ -217,7 +218,7 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         structure=bound.convention.state,
         steps=tuple(_slot_steps(bound, step, index, chosen) for index, step in enumerate(main.steps)),
         initial=initial,
-        declaration=_declaration(bound.cell, declared),
+        declaration=_declaration(bound.cell, declared if _driven(bound) else None),
         built=behaviour,
         redrawn=redrawn,
         influence=Influence(
@@ -345,6 +346,16 @@ def _slot_names(bound: Bound, bindings: Sequence[Sequence[str]]) -> list[str]:
         name = given or (variables[0] if variables else str(index))
         names.append(name if name not in names and name not in ("input", "output") else f"{name}[{index}]")
     return names
+
+
+def _driven(bound: Bound) -> bool:
+    """Whether the call is the one that a framework's own driver makes."""
+    convention, callee = bound.convention, bound.callee
+    signature = convention.signature
+    plain = signature.passing == ONE and not signature.optional and not callee.further
+    plain = plain and signature.order[:2] == (signature.input, signature.state)
+    first = callee.method == bound.backend.method_of(bound.cell) and callee.form.layout == "rows"
+    return plain and first and convention.reading == Reading(1, 2) and not convention.state.is_leaf
 
 
 def _declaration(cell: Any, declared: bool | None) -> Declaration:

@@ -47,22 +47,21 @@ class Expression:
     def __repr__(self) -> str:
         return self.text
 
-    def resolved(self, scope: Mapping[str, Any]) -> Any:
+    def resolved(self, scope: Mapping[str, Any], option: str = "--kwargs") -> Any:
         """The object, its names looked up in ``scope`` and else imported; a lone name that is neither stays text.
 
-        Raises UsageError when a call cannot be made.
+        Raises UsageError, in which the ``option`` is named, when a call cannot be made.
         """
         tree = ast.parse(self.text.strip(), mode="eval").body
-        if not any(isinstance(node, ast.Call) for node in ast.walk(tree)):
-            try:
-                return _value(tree, scope)
-            except (_Unresolved, UsageError):
-                return self.text
         try:
             return _value(tree, scope)
-        except _Unresolved as error:
+        except (_Unresolved, UsageError) as error:
+            if not any(isinstance(node, ast.Call) for node in ast.walk(tree)):
+                return self.text
+            if isinstance(error, UsageError):
+                raise UsageError(f"{option} {error.message}", hint=error.hint, details=error.details) from error
             raise UsageError(
-                f"--kwargs {self.text}: {error}.", hint="Names are written in full: package.module.Name."
+                f"{option} {self.text}: {error}.", hint="Names are written in full: package.module.Name."
             ) from error
 
 
@@ -71,7 +70,7 @@ class _Unresolved(Exception):
 
 
 def value_of(text: str) -> Any:
-    """What is meant by the text of a constructor argument: a literal, an Expression, or the text itself."""
+    """What is meant by the text of an argument: a literal, an Expression, or the text itself."""
     try:
         return ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
@@ -135,7 +134,7 @@ def _called(node: ast.Call, scope: Mapping[str, Any]) -> Any:
         raise
     except BaseException as error:
         raise UsageError(
-            f"--kwargs {ast.unparse(node)} raised {usertrace.summary(error)}.", details=usertrace.format_user(error)
+            f"{ast.unparse(node)} raised {usertrace.summary(error)}.", details=usertrace.format_user(error)
         ) from error
 
 
@@ -170,7 +169,7 @@ def _imported(name: str) -> Any:
     except ModuleNotFoundError:
         raise
     except Exception as error:
-        raise UsageError(f"--kwargs: importing {name} raised {usertrace.summary(error)}.") from error
+        raise UsageError(f"{name}: importing it raised {usertrace.summary(error)}.") from error
 
 
 def text_of(value: Any) -> str:

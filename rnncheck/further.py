@@ -15,6 +15,8 @@ import numpy as np
 from rnncheck.backends.base import Array, Tensor, numpy_dtype
 from rnncheck.convention import Callee
 from rnncheck.definitions import words
+from rnncheck.expressions import Expression, text_of
+from rnncheck.parameters import scope_of
 
 COMBINATIONS = 24
 
@@ -61,8 +63,9 @@ def arguments(
         kind = numpy_dtype(dtype) if array.dtype.kind == "f" else str(array.dtype)
         return backend.tensor(array.astype(kind), dtype if array.dtype.kind == "f" else None)
 
-    own = {name: _given(value, tensor) for name, value in given.items()}
-    spelled = {name: _spell(value) for name, value in given.items()}
+    scope = scope_of(type(callee.cell))
+    own = {name: _given(value, scope, tensor) for name, value in given.items()}
+    spelled = {name: text_of(value) for name, value in given.items()}
     wanted = [name for name in callee.signature.further if name not in given]
     choices = [list(_candidates(name, sizes, rng)) for name in wanted]
     # The first of each, then others, those that differ in one argument before those that differ in two.
@@ -74,8 +77,10 @@ def arguments(
         yield Further({**values, **own}, {**shown, **spelled})
 
 
-def _given(value: Any, tensor: Callable[[Array], Any]) -> Any:
-    """A nest of numbers that the user gave is a tensor."""
+def _given(value: Any, scope: Mapping[str, Any], tensor: Callable[[Array], Any]) -> Any:
+    """What the user gave: an expression is made, and a nest of numbers is a tensor."""
+    if isinstance(value, Expression):
+        return value.resolved(scope, "--call-kwargs")
     if isinstance(value, (list, tuple)) and value:
         array = np.asarray(value)
         if array.dtype.kind in "fiub":

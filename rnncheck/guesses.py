@@ -24,6 +24,8 @@ from rnncheck.signature import EACH, KEPT, LIST, NAMED
 from rnncheck.structure import LEAF, Structure, flatten
 from rnncheck.trace import equal
 
+MIXED = 90
+"""How many combinations of widths are tried for the parts of a state."""
 PRODUCT = 240
 """How many combinations of shapes are tried for the parts of one structure."""
 
@@ -95,9 +97,11 @@ def _likely(ground: Ground) -> Iterator[Guess]:
         for width in ground.widths:
             shape = _leaf_shape(ground, width)
             yield Guess(skeleton.build([ground.zeros(shape)] * skeleton.size), "zeros", False)
-        if certain and 2 <= skeleton.size <= 3:
-            for several in itertools.islice(itertools.permutations(ground.widths[:6], skeleton.size), 60):
-                shapes = [_leaf_shape(ground, width) for width in several]
+        if certain and 2 <= skeleton.size <= 4:
+            picks = itertools.product(range(min(len(ground.widths), 6)), repeat=skeleton.size)
+            mixed = sorted((pick for pick in picks if len(set(pick)) > 1), key=sum)
+            for pick in mixed[:MIXED]:
+                shapes = [_leaf_shape(ground, ground.widths[index]) for index in pick]
                 yield Guess(skeleton.build([ground.zeros(shape) for shape in shapes]), "zeros", False)
     yield from itertools.compress(left_out, [not fit for fit in fits])
 
@@ -111,8 +115,8 @@ def _wide(ground: Ground) -> Iterator[Guess]:
     pairs = [pair for pair in itertools.permutations(widths, 2) if min(pair) > 1]
     pool: list[tuple[int, ...] | None] = [(batch, width) for width in first]
     pool += [(1, batch, width) for width in first] + [(batch, 1, width) for width in first] + [None]
+    pool += [(batch, one, other - 1) for one, other in pairs if 2 < other <= 8]
     pool += [(batch, *pair) for pair in pairs] + [(batch, width, width) for width in first]
-    pool += [(batch, one, other - 1) for one, other in pairs if other > 2]
     pool += [(width, batch) for width in first] + [(2, batch, width) for width in first] + [(batch,), (batch, 1)]
     pool += [(width,) for width in first] + [()]
     pool = list(dict.fromkeys(pool))
@@ -170,6 +174,9 @@ def _adapted(ground: Ground, guess: Guess) -> Iterator[Guess]:
             yield dataclasses.replace(guess, value=value._asdict())
     else:
         yield guess
+        alone = isinstance(value, list) and len(value) == 1 and ground.backend.is_tensor(value[0])
+        if alone and ground.backend.output_first(ground.callee.cell) and not ground.backend.drives(ground.callee.cell):
+            yield dataclasses.replace(guess, value=value[0])
 
 
 def learned(ground: Ground, guess: Guess, returned: Any) -> Iterator[Guess]:
@@ -186,7 +193,8 @@ def learned(ground: Ground, guess: Guess, returned: Any) -> Iterator[Guess]:
             continue
         more = found.kind == taken.kind and found.kind in ("mapping", "named") and set(taken.keys) < set(found.keys)
         same_parts = len(found.children) == len(taken.children) and found.kind == taken.kind
-        if not more and not (same_parts and (found.size == taken.size or _has_none(taken))):
+        stacked = found.is_leaf and back[0].shape[:1] == (len(taken.children),)
+        if not more and not stacked and not (same_parts and (found.size == taken.size or _has_none(taken))):
             continue
         if guess.declared and not _has_none(taken):
             continue
@@ -202,6 +210,9 @@ def asked_for(ground: Ground, guess: Guess, complaint: str) -> Iterator[Guess]:
         if shape not in known and ground.batch in shape and len(shape) <= 6 and max(shape) <= 4096:
             known.add(shape)
             yield Guess(found.build([ground.zeros(shape)] * found.size), "zeros", False)
+            for index in range(found.size if found.size > 1 else 0):
+                others = [ground.zeros(shape) if at == index else leaf for at, leaf in enumerate(leaves)]
+                yield Guess(found.build(others), "zeros", False)
 
 
 def _has_none(skeleton: Structure) -> bool:
@@ -417,6 +428,7 @@ def _kept(ground: Ground) -> Iterator[Guess]:
     callee, backend = ground.callee, ground.backend
     reset = usage.reset_attributes(type(callee.cell))
     before = backend.kept(callee.cell)
+    restore = backend.snapshot(callee.cell).restore
     try:
         callee.without_state(ground.x)
     except Exception:
@@ -433,8 +445,7 @@ def _kept(ground: Ground) -> Iterator[Guess]:
     if all(_shapes(backend, value) == _shapes(backend, held[path]) for path, value in start.items()):
         yield Guess(start, "the cell's own attributes", True)
         return
-    for path, value in start.items():
-        backend.put(callee.cell, path, value)
+    restore()
     try:
         returned = callee.without_state(ground.x)
     except Exception:

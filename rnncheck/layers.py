@@ -21,8 +21,8 @@ DRAWS = 3
 
 
 def remembers(bound: Bound, seed: int, shape: tuple[int, ...]) -> bool | None:
-    """Whether another first step changes an output of a later step; None when that cannot be told, as when not even
-    another last step does.
+    """Whether another first step changes an output of a later step, with these weights or with others; None when that
+    cannot be told, as when not even another last step does.
 
     Raises CallError when the layer does not take a sequence of several steps.
     """
@@ -37,7 +37,7 @@ def remembers(bound: Bound, seed: int, shape: tuple[int, ...]) -> bool | None:
             for weight in weights:
                 weight.assign(rng.standard_normal(weight.shape).astype("float32"))
             if _reaches(bound, seed, shape):
-                return None
+                return True
     finally:
         for weight, value in zip(weights, saved):
             weight.assign(value)

@@ -54,12 +54,14 @@ class Reading:
         return f"({', '.join(parts)})"
 
 
-def readings(returned: Any, *, fixed: bool, state_first: bool, names: Sequence[str]) -> list[tuple[Reading, bool]]:
+def readings(
+    returned: Any, *, fixed: bool, output_first: bool, state_first: bool, names: Sequence[str]
+) -> list[tuple[Reading, bool]]:
     """The ways to read a value, likeliest first, and whether each is likely or only possible.
 
-    With ``fixed`` the framework says that it is (output, state). With ``state_first`` the state goes in first, and so
-    comes back first. ``names`` are the expressions of the return statement, where they are known: what is called a
-    state is likelier to be one.
+    With ``output_first`` the framework asks for (output, state), with ``fixed`` it is nothing else. With
+    ``state_first`` the state goes in first, and so comes back first. ``names`` are the expressions of the return
+    statement, where they are known: what is called a state is likelier to be one.
     """
     count = len(returned) if isinstance(returned, (tuple, list)) else 0
     if fixed:
@@ -77,6 +79,8 @@ def readings(returned: Any, *, fixed: bool, state_first: bool, names: Sequence[s
     if state_first:
         ranked.sort(key=lambda item: not _starts(item[0].at))
     ranked.sort(key=lambda item: -_score(item[0].at, count, names))
+    if output_first and count == 2:
+        found.insert(0, (Reading(1, 2), True))
     return [*found, *ranked]
 
 

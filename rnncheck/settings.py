@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +31,8 @@ class StateShape:
 
 @dataclass(frozen=True)
 class Settings:
-    """One run. ``input_shape`` is that of one row at one step; None means that it is inferred.
+    """One run. ``input_shape`` is that of one row at one step; None means that it is inferred, as it does for
+    ``state``, the parts that the state has. ``call_kwargs`` are further arguments of the step.
 
     Raises UsageError for a value that is not accepted.
     """
@@ -68,6 +70,10 @@ class Settings:
             self.input_shape and all(_whole(size) and size > 0 for size in self.input_shape)
         ):
             raise UsageError("--input-shape takes whole numbers from 1, such as 10 or 3,16,16.")
+        for name in ("kwargs", "call_kwargs"):
+            _check_arguments(name, getattr(self, name))
+        if self.state is not None:
+            _check_state(self.state)
         from rnncheck.rules import IDS
 
         for rule in (*self.select, *self.ignore):
@@ -77,6 +83,58 @@ class Settings:
 
 def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_arguments(name: str, given: Any) -> None:
+    if not isinstance(given, Mapping) or not all(isinstance(key, str) and key.isidentifier() for key in given):
+        raise UsageError(f"{_option(name)} takes arguments by their names, such as {{'size': 8}}, not {given!r}.")
+
+
+STATE_FORMS = "the sizes of one row of each part, such as h:8,c:8 or h:4x6x7 or 8"
+
+
+def _check_state(parts: Any) -> None:
+    if not isinstance(parts, tuple) or not parts or not all(isinstance(part, StateShape) for part in parts):
+        raise UsageError(f"--state takes {STATE_FORMS}.")
+    names = [part.name for part in parts if part.name is not None]
+    for name in names:
+        if not re.fullmatch(r"[^\W\d]\w*(\.\w+)*", str(name)):
+            raise UsageError(f"--state takes {STATE_FORMS}; a part cannot be called '{name}'.")
+        if name in ("input", "output"):
+            raise UsageError(f"--state cannot call a part '{name}': the report has another use for that word.")
+        if names.count(name) > 1:
+            raise UsageError(f"--state names the part '{name}' more than once.")
+    for part in parts:
+        if not all(_whole(size) and size > 0 for size in part.shape):
+            raise UsageError(f"--state takes {STATE_FORMS}, not '{'x'.join(map(str, part.shape))}'.")
+
+
+def state_parts(given: Any) -> tuple[StateShape, ...]:
+    """What ``state`` means: ``"h:8,c:8"``, ``{"h": 8, "c": (4, 6, 7)}``, or one part or a list of them without names.
+
+    Raises UsageError for anything else.
+    """
+    if isinstance(given, Mapping):
+        return tuple(StateShape(name, _row(shape)) for name, shape in given.items())
+    if isinstance(given, str):
+        return tuple(_part(text.strip()) for text in given.split(","))
+    return tuple(_part(part) for part in (given if isinstance(given, (list, tuple)) else [given]))
+
+
+def _part(given: Any) -> StateShape:
+    if isinstance(given, StateShape):
+        return given
+    if not isinstance(given, str):
+        return StateShape(None, _row(given))
+    name, colon, sizes = given.rpartition(":")
+    return StateShape(name.strip() if colon else None, _row(sizes))
+
+
+def _row(given: Any) -> tuple[Any, ...]:
+    """The shape of one row: a number, several, or text such as ``4x6x7``."""
+    if isinstance(given, str):
+        given = [int(size) if size.strip().isdecimal() else size for size in given.split("x")]
+    return tuple(given) if isinstance(given, (list, tuple)) else (given,)
 
 
 def _option(name: str) -> str:
@@ -124,6 +182,8 @@ def _values(given: Mapping[str, Any]) -> dict[str, Any]:
             raise UsageError(f"There is no option '{name}'.", hint=_close(name, tuple(sorted(fields))))
         if name in ("select", "ignore", "input_shape") and value is not None:
             values[name] = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        if name == "state" and value is not None:
+            values[name] = state_parts(value)
     return values
 
 

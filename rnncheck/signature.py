@@ -55,7 +55,7 @@ class Signature:
         return names[:1] != [self.state]
 
     def bind(self, x: Any, state: Any, further: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """The arguments of one call, by position as far as that goes, and by keyword."""
+        """The arguments of one call: by position up to the last of input and state, and by keyword."""
         named = {**further, self.input: x}
         rest: Sequence[Any] = ()
         if self.passing == ONE:
@@ -67,10 +67,12 @@ class Signature:
         elif self.passing == LIST:
             rest = state
         positional = []
+        needed = {self.input, *(self.states if self.passing in (ONE, EACH) else ())}
         for name in self.order:
-            if name not in named:
+            if name not in named or (not needed and not rest):
                 break
             positional.append(named.pop(name))
+            needed.discard(name)
         return [*positional, *rest], named
 
 
@@ -158,7 +160,8 @@ def kept(function: Callable[..., Any], given: Sequence[str] = ()) -> list[Signat
     named = [item for item in every or () if item.kind in POSITIONAL and item.name not in given]
     source = _input(named)
     if source is None:
-        return []
+        handed_on = any(item.kind is Parameter.VAR_POSITIONAL for item in every or ())
+        return [Signature("input", (), KEPT, ("input",), True)] if handed_on else []
     further = tuple(item.name for item in named if item is not source and item.default is Parameter.empty)
     return [Signature(source.name, (), KEPT, tuple(item.name for item in named), True, {}, further)]
 
@@ -179,7 +182,7 @@ def _input(named: Sequence[Parameter]) -> Parameter | None:
 
 def _states(named: Sequence[Parameter], source: Parameter, returned: Sequence[str]) -> Iterator[list[Parameter]]:
     rest = [item for item in named if item is not source]
-    states = [item for item in rest if is_state_name(item.name)]
+    states = [item for item in rest if is_state_name(item.name) and not _is_flag(item)]
     required = [item for item in rest if item.default is Parameter.empty]
     unknown = [item for item in required if item not in states and not _is_further(item)]
     found: list[list[Parameter]] = []
@@ -193,7 +196,7 @@ def _states(named: Sequence[Parameter], source: Parameter, returned: Sequence[st
     if unknown:
         found += [sorted([*states, *unknown], key=rest.index)] if states else [unknown[:1], unknown]
     if not states and not unknown:
-        positional = [item for item in rest if item.kind in POSITIONAL and not _is_further(item)]
+        positional = [item for item in rest if item.kind in POSITIONAL and not _is_further(item) and not _is_flag(item)]
         found += [[item] for item in positional[:1]]
     seen: list[list[Parameter]] = []
     for states in found:
@@ -204,6 +207,18 @@ def _states(named: Sequence[Parameter], source: Parameter, returned: Sequence[st
 
 def _is_further(item: Parameter) -> bool:
     return bool(words(item.name) & FURTHER_WORDS) or item.annotation in (bool, int, float, "bool", "int", "float")
+
+
+def _is_flag(item: Parameter) -> bool:
+    """Whether its default or annotation says that it is no tensor."""
+    return isinstance(item.default, (bool, int, float, str)) or item.annotation in (
+        bool,
+        int,
+        float,
+        str,
+        "bool",
+        "str",
+    )
 
 
 def _returns_state(item: Parameter) -> bool:

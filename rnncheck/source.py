@@ -177,6 +177,23 @@ def first_mention(path: str | None, line: int | None, expression: str) -> Span |
     return span(path, min(lines)) if lines else None
 
 
+CUTS = frozenset(["detach", "detach_", "stop_gradient", "no_grad", "inference_mode", "numpy"])
+"""Functions that take a value without its gradient."""
+
+
+def first_cut(path: str | None, line: int | None) -> Span | None:
+    """The first statement of the function on a line that takes a value without its gradient."""
+    function = function_at(path, line)
+    nodes = [node for part in function.body for node in ast.walk(part)] if function is not None else []
+    lines = [
+        node.lineno
+        for node in nodes
+        if (isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in CUTS)
+        or (isinstance(node, ast.Attribute) and node.attr == "data" and ast.unparse(node.value) != "self")
+    ]
+    return span(path, min(lines)) if lines else None
+
+
 def stores(path: str | None, line: int, name: str | None) -> int | None:
     """The last line of the function on a line that assigns the attribute of ``self`` with this name."""
     function = function_at(path, line)

@@ -53,7 +53,19 @@ def reset_attributes(cls: type) -> set[str]:
                 for part in ast.walk(function):
                     if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store):
                         found.add(part.attr)
+                    if _assigns(part):
+                        found.add(part.func.value.attr)  # type: ignore[attr-defined]
     return found
+
+
+def _assigns(node: ast.AST) -> bool:
+    """Whether this is ``self.state.assign(...)`` or ``self.state.zero_()``."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("assign", "zero_", "fill_", "copy_")
+        and isinstance(node.func.value, ast.Attribute)
+    )
 
 
 def _gets_key(node: ast.AST, parameter: str) -> bool:

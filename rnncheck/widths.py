@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,24 @@ def input_shapes(built: Built, backend: Backend, cell: Any) -> list[Shape]:
     # A name with "conv" in it, without a convolution among the weights, may be a graph's.
     likely = image.sure or bool(kernels) or not weights
     return (images[:LIMIT] + vectors[:2]) if likely else (vectors[:LIMIT] + images[:2])
+
+
+def asked_for(complaint: str, shape: Shape) -> Shape | None:
+    """The row shape of the input that the text of an error asks for, in place of the one that was tried."""
+    if len(shape) != 1:
+        return None
+    for text in (
+        r"cannot be multiplied \(\d+x(\d+) and (\d+)x\d+\)",
+        r"In\[0\]: \[(?:\d+,)*(\d+)\], In\[1\]: \[(\d+),",
+        r"to have (?:value|shape) \D*(\d+)",
+        r"expected(?: input_size)? (\d+)",
+    ):
+        match = re.search(text, complaint)
+        if match is not None:
+            wanted = int(match.groups()[-1])
+            tried = int(match[1]) if len(match.groups()) > 1 else shape[0]
+            return (wanted,) if tried == shape[0] != wanted and 0 < wanted <= 4096 else None
+    return None
 
 
 def state_shapes(built: Built, backend: Backend, cell: Any, shape: Shape) -> list[Shape]:

@@ -199,15 +199,20 @@ class Backend(Tensors, Protocol):
 
     def put(self, cell: Any, path: str, value: Any) -> None:
         """Put a value where ``kept`` found one."""
-        places(self, self.holders(cell), self.internal())[path].write(value)
+        known = places(self, self.holders(cell), self.internal())
+        if path in known:
+            known[path].write(value)
+            return
+        holder, _, name = path.rpartition(".")
+        setattr(dict(self.holders(cell))[holder], name, value)
 
     def embeds(self, cell: Any) -> bool:
         """Whether the cell looks whole numbers up in a table."""
-        return any(_derives(part, ("Embedding", "EmbeddingBag", "Embed")) for _, part in self.holders(cell))
+        return any(derives(part, ("Embedding", "EmbeddingBag", "Embed")) for _, part in self.holders(cell))
 
     def has_recurrent_layer(self, cell: Any) -> bool:
         """Whether a recurrent layer of the framework is a part of it, which runs over a sequence."""
-        return any(_derives(part, ("RNNBase", "RNN")) for _, part in self.holders(cell))
+        return any(derives(part, ("RNNBase", "RNN")) for _, part in self.holders(cell))
 
     def restart(self, cell: Any, batch: int, x: Tensor) -> None:
         """Let a cell that keeps its state on itself begin anew with ``batch`` rows of an input like ``x``."""
@@ -221,12 +226,18 @@ class Backend(Tensors, Protocol):
         """See the class."""
 
     def output_first(self, cell: Any) -> bool:
-        """Whether the framework itself fixes the result as ``(output, state)``."""
+        """Whether the framework asks for ``(output, state)`` as the result."""
         return False
+
+    def drives(self, cell: Any) -> bool:
+        """Whether the framework's own driver takes the cell as it is, so that the result must be so."""
+        is_layer = derives(cell, ("RNN",))
+        return self.output_first(cell) and self.declares_state_size(cell) is not False and not is_layer
 
     def channels_last(self) -> bool:
         """Whether the features of an image are its last axis."""
 
 
-def _derives(part: Any, names: tuple[str, ...]) -> bool:
+def derives(part: Any, names: tuple[str, ...]) -> bool:
+    """Whether a class of a framework with one of these names is a base of an object's class."""
     return any(base.__name__ in names and is_framework(base) for base in type(part).__mro__)

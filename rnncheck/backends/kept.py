@@ -68,7 +68,9 @@ def _is_kept(backend: Backend, value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return 0 < len(value) <= MANY and all(_is_kept(backend, part) for part in value)
     if isinstance(value, dict):
-        return 0 < len(value) <= MANY and all(_is_kept(backend, part) for part in value.values())
+        # A number may become a tensor in the first step.
+        parts = [part for part in value.values() if not isinstance(part, (int, float))]
+        return 0 < len(value) <= MANY and all(_is_kept(backend, part) for part in parts)
     return value is None or (backend.is_tensor(value) and not backend.is_weight(value))
 
 

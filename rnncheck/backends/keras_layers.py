@@ -10,7 +10,7 @@ import numpy as np
 
 from rnncheck.backends import providers
 from rnncheck.backends.attributes import walk
-from rnncheck.backends.base import Backend, Tensor, Weight, numpy_dtype
+from rnncheck.backends.base import Backend, Tensor, Weight, derives, numpy_dtype
 from rnncheck.backends.snapshot import Snapshot
 
 
@@ -28,7 +28,8 @@ class KerasLayers(Backend):
     def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> None:
         """As ``keras.layers.RNN`` does: built by the shape of one step's input, before the first call."""
         if not cell.built and not getattr(type(cell).build, "_is_default", False):
-            cell.build(input_shape)
+            batch, *row = input_shape
+            cell.build((batch, 1, *row) if derives(cell, ("RNN",)) else input_shape)
             cell.built = True
 
     def snapshot(self, cell: Any) -> Snapshot:

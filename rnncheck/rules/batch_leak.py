@@ -20,8 +20,8 @@ left out, as is a layer whose rows could be either axis of its input.
 ## Example
 
     def forward(self, x, h):
-        mixed = h - h.mean(0, keepdim=True)
-        return torch.tanh(self.input(x) + self.recurrent(mixed))
+        centred = h - h.mean(0, keepdim=True)
+        return torch.tanh(self.input(x) + self.recurrent(centred))
 
 ## Use instead
 
@@ -56,7 +56,12 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 
 def _inapplicable(trace: Trace) -> str | None:
-    return "its rows are the nodes of a graph" if trace.graph else None
+    if trace.graph:
+        return "its rows are the nodes of a graph"
+    if not trace.repeatable:
+        return "no two runs of it are alike"
+    rows = [len(slot.previous) for slot in trace.steps[0]]
+    return "there is one row only" if rows and max(rows) < 2 else None
 
 
 RULE = Rule("batch-leak", "a row depends on other rows of the batch", check, _inapplicable)

@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rnncheck import source
 from rnncheck.findings import Finding
 from rnncheck.rules.base import Rule, at, listing, needs_state
 from rnncheck.trace import Slot, Trace
@@ -49,7 +50,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         severity="note",
         message=f"{names} {'is' if alone else 'are'} read by {method.name}(), but no gradient flows back through "
         f"{'it' if alone else 'them'}.",
-        location=at(trace, None),
+        location=at(trace, source.first_cut(method.path, method.line)),
         state=alone.name if alone else None,
         state_index=alone.index if alone else None,
         steps=(0, len(trace.steps) - 1),

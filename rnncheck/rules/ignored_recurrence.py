@@ -134,7 +134,8 @@ def _where(trace: Trace, slots: Sequence[Slot], idle: Sequence[Weight] = ()) -> 
     """Where the state was lost, else where a layer is called of which a part goes unused, else where the input enters:
     there the old state belongs too."""
     lost = [_lost(trace, slot) for slot in slots]
-    layers = dict.fromkeys(weight.name.partition(".")[0] for weight in idle if "." in weight.name)
+    used = {weight.name.partition(".")[0] for weight in trace.weights if weight not in idle}
+    layers = [layer for layer in dict.fromkeys(weight.name.partition(".")[0] for weight in idle) if layer in used]
     called = [source.first_mention(trace.method.path, trace.method.line, f"self.{layer}") for layer in layers]
     return next((span for span in (*lost, *called) if span is not None), trace.method.entered)
 
@@ -234,12 +235,11 @@ def _cause(trace: Trace) -> str | None:
     return "returned-old-state" if dropped or not any(trace.built.moves) else None
 
 
+UNKNOWN = "it cannot be told whether an early step reaches a later one"
+
+
 def _inapplicable(trace: Trace) -> str | None:
-    return "it cannot be told whether an early step reaches a later one" if _unknown(trace) else None
-
-
-def _unknown(trace: Trace) -> bool:
-    return not trace.slots and trace.memory is None
+    return UNKNOWN if not trace.slots and trace.memory is None else None
 
 
 RULE = Rule(

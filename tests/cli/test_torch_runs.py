@@ -238,6 +238,89 @@ def test_the_input_shape_also_goes_into_the_constructor(rnncheck, write) -> None
     assert done.results[0]["settings"]["kwargs"]["input_size"] == 10
 
 
+HELD = """
+import torch
+from torch import nn
+
+class Held(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+        self.keys = nn.Linear(6, 42)
+
+    def forward(self, x):
+        raise NotImplementedError
+
+    def advance(self, x, state):
+        h, c = self.cell(x, state)
+        return h, (h, {kept})
+
+class Mode(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def forward(self, x, h, gain, how):
+        if how not in ("soft", torch.tanh):
+            raise ValueError(f"how is {{how!r}}")
+        assert not isinstance(gain, torch.Tensor) or gain.shape == (3, 1)
+        return gain * torch.tanh(self.w(torch.cat([x, h], -1)))
+"""
+
+
+class TestSayingHowItIsCalled:
+    def test_the_method(self, rnncheck, write) -> None:
+        write("cells.py", HELD.format(kept="c"))
+        assert rnncheck("cells.py:Held").status == 2
+        done = rnncheck("cells.py:Held", "--method", "advance", "--output-format", "json")
+        (result,) = done.results
+        assert (done.status, result["settings"]["method"]) == (0, "advance")
+        assert result["convention"] == "advance(x, (s0, s1)) -> (output, (s0', s1'))"
+        done = rnncheck("cells.py:Held", "--method", "advanced")
+        assert (done.status, "Held has no method 'advanced'." in done.out) == (2, True)
+
+    def test_further_arguments(self, rnncheck, write) -> None:
+        write("cells.py", HELD.format(kept="c"))
+        done = rnncheck("cells.py:Mode")
+        assert (done.status, "raised ValueError: how is" in done.out) == (2, True)
+        done = rnncheck(
+            "cells.py:Mode", "--call-kwargs", "how=soft", "--call-kwargs", "gain=[[1.0], [0.5], [2]]",
+            "--output-format", "json",
+        )  # fmt: skip
+        assert done.status == 0
+        assert done.results[0]["settings"]["call_kwargs"] == {"how": "soft", "gain": [[1.0], [0.5], [2]]}
+        assert done.results[0]["convention"] == "(x, h, how='soft', gain=[[1.0], [0.5], [2]]) -> h'"
+        jsonschema.validate(done.json, schema())
+        done = rnncheck("cells.py:Mode", "--call-kwargs", "how=torch.tanh", "--call-kwargs", "gain=0.5")
+        assert (done.status, "called as (x, h, how=torch.tanh, gain=0.5) -> h'" in done.out) == (0, True)
+
+    def test_an_argument_that_cannot_be_made(self, rnncheck, write) -> None:
+        write("cells.py", HELD.format(kept="c"))
+        done = rnncheck("cells.py:Mode", "--call-kwargs", "how=torch.no_such(1)")
+        assert (done.status, "--call-kwargs torch.no_such(1): there is no 'torch.no_such'." in done.out) == (2, True)
+
+    def test_the_parts_of_the_state(self, rnncheck, write) -> None:
+        write("cells.py", HELD.format(kept="state[1]"))
+        run = ("cells.py:Held", "--method", "advance", "--output-format", "json")
+        done = rnncheck(*run, "--state", "h:8,c:8")
+        (result,) = done.results
+        assert (done.status, result["findings"][0]["state_index"]) == (1, 1)
+        assert result["settings"]["state"] == [{"name": "h", "shape": [8]}, {"name": "c", "shape": [8]}]
+        jsonschema.validate(done.json, schema())
+        assert rnncheck(*run, "--state", "8,8").results[0]["settings"]["state"][0] == {"name": None, "shape": [8]}
+        wrong = rnncheck("cells.py:Held", "--method", "advance", "--state", "h:9,c:8")
+        assert (wrong.status, "It was given tensor 3x5 as x and (tensor 3x9, tensor 3x8) as state." in wrong.out) == (
+            2,
+            True,
+        )
+
+    def test_it_can_be_configured(self, rnncheck, write) -> None:
+        write("cells.py", HELD.format(kept="c"))
+        write("pyproject.toml", "[tool.rnncheck]\ncall-kwargs = { how = 'soft', gain = 0.5 }\nstate = 'h:8'\n")
+        done = rnncheck("cells.py:Mode")
+        assert (done.status, "called as (x, h, how='soft', gain=0.5) -> h'" in done.out) == (0, True)
+
+
 class TestErrors:
     """Each names the part at fault, ends with status 2 and shows no traceback of rnncheck's own."""
 

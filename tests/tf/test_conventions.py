@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import keras_conventions as cells
 import pytest
 from cases import check, classes, expected, holds, seen
@@ -22,3 +23,23 @@ def test_a_healthy_cell_is_clean(cell: Any, seed: int) -> None:
 @pytest.mark.parametrize("cell", BROKEN, ids=lambda item: item.__name__)
 def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
     holds(cell, backend="tf", seed=seed, **cells.NEEDS.get(cell.__name__, {}))
+
+
+@pytest.mark.parametrize(
+    ("cell", "convention"),
+    [
+        (keras.layers.LSTMCell, "(inputs, [h_tm1, c_tm1]) -> (output, [h_tm1', c_tm1'])"),
+        (cells.ElmanStep, "(x, h) -> h'"),
+        (cells.PeepholeStep, "(x, [h, c]) -> [h', c']"),
+        (cells.BareStateNoList, "(inputs, state) -> (output, state')"),
+        (cells.SpreadLSTM, "(x, h, c) -> (h', c')"),
+        (cells.UnpackedDict, "step(x, h, c) -> (output, h', c')"),
+        (cells.DictCell, "(inputs, {'cell': cell, 'hidden': hidden}) -> (output, {'cell': cell', 'hidden': hidden'})"),
+        (cells.StatefulByVariable, "(x) with self.state -> output, self.state"),
+        (cells.TimeAwareCell, "(x, h, ts=ones 3x1) -> h'"),
+        (cells.MaskedCell, "(x, [h, c], frame_mask=ones 3x1) -> (output, [h', c'])"),
+    ],
+    ids=lambda item: getattr(item, "__name__", None),
+)
+def test_how_a_cell_is_called_is_said(cell: Any, convention: str) -> None:
+    assert check(cell, backend="tf", **cells.NEEDS.get(cell.__name__, {})).convention == convention

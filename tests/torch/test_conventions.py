@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 import torch_conventions as cells
 from cases import check, classes, expected, holds, seen
 
@@ -22,3 +23,40 @@ def test_a_healthy_cell_is_clean(cell: Any, seed: int) -> None:
 @pytest.mark.parametrize("cell", BROKEN, ids=lambda item: item.__name__)
 def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
     holds(cell, backend="torch", seed=seed, **cells.NEEDS.get(cell.__name__, {}))
+
+
+@pytest.mark.parametrize(
+    ("cell", "convention"),
+    [
+        (torch.nn.GRUCell, "(input, hx) -> hx'"),
+        (torch.nn.LSTMCell, "(input, (s0, s1)) -> (s0', s1')"),
+        (cells.MGUCell, "(inp, hidden) -> hidden'"),
+        (cells.PeepholeLSTMCell, "(x, (h, c)) -> (h', c')"),
+        (cells.SCRNCell, "(x, (h, s)) -> (output, (h', s'))"),
+        (cells.BistableCell, "(inp, [prev_h]) -> (output, [prev_h'])"),
+        (cells.ActorCriticCore, "(obs, hx, cx) -> (output, hx', cx')"),
+        (cells.HippocampalCell, "(x, s0, (u, l)) -> (s0', (u', l'))"),
+        (cells.VariadicLSTM, "(x, *(s0, s1)) -> (output, s0', s1')"),
+        (cells.OptimizedScanLSTM, "((c, h), inputs) -> ((c', h'), output)"),
+        (cells.JordanCell, "(h, x) -> h'"),
+        (cells.LinearAttention, "step(x, state) -> (output, state')"),
+        (cells.TransducerPredictor, "forward_one_step(y, (s0, s1)) -> (output, (s0', s1'))"),
+        (cells.KeywordOnlyLSTM, "(x, h, c) -> (h', c')"),
+        (cells.DictLSTM, "(inputs, {'cell': cell, 'hidden': hidden}) -> (output, {'cell': cell', 'hidden': hidden'})"),
+        (cells.EverythingInOneDict, "(x, state) -> {'state': state', ...}"),
+        (
+            cells.FrozenDataclassLoop,
+            "(x, _LoopState(h=h, steps=steps)) -> (output, _LoopState(h=h', steps=steps'))",
+        ),
+        (cells.StatefulElman, "(x) with self.h -> output, self.h"),
+        (cells.ODERNNCell, "(x, h, ts=1.0) -> h'"),
+        (cells.MaskedGRUStep, "(x, h, mask=ones 3x1) -> h'"),
+        (cells.MinGRUWithFlag, "(x, prev_hidden, return_next_prev_hidden=True) -> (output, prev_hidden')"),
+        (cells.OutputFirstOfThree, "(x, state) -> (output 0, state', output 2)"),
+        (cells.GRULayer, "(input[:, None], hx) -> (output, hx')"),
+        (cells.SimpleRecurrentUnitLayer, "(input[None], c0) -> (output, c0')"),
+    ],
+    ids=lambda item: getattr(item, "__name__", None),
+)
+def test_how_a_cell_is_called_is_said(cell: Any, convention: str) -> None:
+    assert check(cell, backend="torch", **cells.NEEDS.get(cell.__name__, {})).convention == convention

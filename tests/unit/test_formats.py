@@ -16,7 +16,17 @@ from rnncheck.formats import render
 from rnncheck.settings import FORMATS
 
 ANSI = re.compile(r"\x1b\[")
-SETTINGS = {"seed": 0, "steps": 2, "batch": 3, "input_shape": [5], "dtype": "float32", "kwargs": {"units": 8}}
+SETTINGS = {
+    "seed": 0,
+    "steps": 2,
+    "batch": 3,
+    "input_shape": [5],
+    "dtype": "float32",
+    "kwargs": {"units": 8},
+    "method": "call",
+    "call_kwargs": {"ts": 0.5},
+    "state": [{"name": "h", "shape": [8]}, {"name": None, "shape": [4, 6, 7]}],
+}
 FROZEN = Finding(
     "returned-old-state",
     "error",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from traces import behaviour, computed, stuck, trace
+from traces import behaviour, computed, layer, stuck, trace
 
 from rnncheck.findings import Finding
 from rnncheck.rules import IDS, RULES, by_id
@@ -24,6 +24,11 @@ def only(given: Trace) -> Finding:
     roots = [finding for finding in findings if finding.explained_by is None]
     assert len(roots) == 1
     return roots[0]
+
+
+def reason(rule: str, given: Trace) -> str | None:
+    """Why a rule says nothing of a Trace."""
+    return by_id(rule).inapplicable(given)
 
 
 @pytest.mark.parametrize("slots", [1, 2, 3])
@@ -170,6 +175,101 @@ class TestUnchangedInitialState:
     def test_one_slot_of_several_is_a_warning(self) -> None:
         given = trace(2, built=behaviour(2, moves_from_initial=(True, False)))
         assert found(given) == [("unchanged-initial-state", "warning", 1, None)]
+
+
+class TestDetachedState:
+    def cut(self, *slots: int, count: int = 1, **changes: object) -> Trace:
+        """A cell whose slots are read, and some of them without a gradient."""
+        given = trace(count)
+        rows = tuple((None,) * count if index in slots else (1.0,) * count for index in range(count + 1))
+        return dataclasses.replace(
+            given,
+            influence=dataclasses.replace(given.influence, gradient=rows, **changes),  # type: ignore[arg-type]
+        )
+
+    def test_a_state_read_without_a_gradient_is_a_note(self) -> None:
+        given = self.cut(0)
+        assert found(given) == [("detached-state", "note", 0, None)]
+        assert only(given).message == "h is read by forward(), but no gradient flows back through it."
+
+    def test_several_slots_are_one_note(self) -> None:
+        given = self.cut(0, 1, count=2)
+        assert found(given) == [("detached-state", "note", None, None)]
+        assert only(given).message == "h and c are read by forward(), but no gradient flows back through them."
+
+    def test_one_slot_of_several(self) -> None:
+        assert found(self.cut(1, count=2)) == [("detached-state", "note", 1, None)]
+
+    def test_a_gradient_of_zero_is_connected(self) -> None:
+        influence = dataclasses.replace(trace().influence, gradient=((0.0,), (1.0,)))
+        assert found(trace(influence=influence)) == []
+
+    def test_a_state_that_is_not_read_is_not_detached(self) -> None:
+        given = dataclasses.replace(self.cut(0), built=behaviour(read=(False,)))
+        assert "detached-state" not in [rule for rule, *_ in found(given)]
+
+    def test_whole_numbers_have_no_gradient(self) -> None:
+        given = self.cut(0)
+        assert found(dataclasses.replace(given, slots=(dataclasses.replace(given.slots[0], dtype="int64"),))) == []
+
+    def test_it_says_nothing_without_gradients_or_of_a_state_kept_on_the_cell(self) -> None:
+        without = dataclasses.replace(trace().influence, gradient=None, gradient_error="RuntimeError: no")
+        kept = self.cut(0)
+        kept = dataclasses.replace(kept, method=dataclasses.replace(kept.method, stored=(Span(4, 4, 9, "self.h = h"),)))
+        assert reason("detached-state", trace(influence=without)) == "there are no gradients: RuntimeError: no"
+        assert reason("detached-state", kept) == "its state is kept on the cell"
+
+
+class TestBatchLeak:
+    def test_rows_that_mix_are_an_error(self) -> None:
+        finding = only(trace(row_leak=0.25))
+        assert (finding.rule, finding.severity, finding.state_index) == ("batch-leak", "error", None)
+        assert (finding.suggestion, dict(finding.evidence)) == (None, {"largest_change": 0.25})
+
+    def test_of_a_layer_the_batch_is_on_the_wrong_axis(self) -> None:
+        finding = only(layer(row_leak=0.25))
+        assert finding.rule == "batch-leak"
+        assert "batch_first=True" in (finding.suggestion or "")
+
+    def test_it_says_nothing_where_no_rows_could_be_compared(self) -> None:
+        given = trace()
+        alone = tuple(
+            tuple(dataclasses.replace(slot, previous=slot.previous[:1], returned=slot.returned[:1]) for slot in step)
+            for step in given.steps
+        )
+        assert reason("batch-leak", given) is None
+        assert reason("batch-leak", dataclasses.replace(given, steps=alone)) == "there is one row only"
+        assert reason("batch-leak", trace(repeatable=False)) == "no two runs of it are alike"
+
+    def test_the_nodes_of_a_graph_may_mix(self) -> None:
+        given = trace(row_leak=0.25, graph=True)
+        assert found(given) == []
+        assert reason("batch-leak", given) == "its rows are the nodes of a graph"
+
+
+class TestLayers:
+    """What runs over a whole sequence and takes no state."""
+
+    def test_one_that_remembers_is_clean(self) -> None:
+        findings, outcomes = apply(layer(), Settings())
+        assert findings == ()
+        assert {outcome.rule: outcome.reason for outcome in outcomes if outcome.outcome == "passed"} == {
+            "ignored-recurrence": None,
+            "batch-leak": None,
+        }
+        assert {outcome.reason for outcome in outcomes if outcome.rule != "missing-state-size"} == {
+            None,
+            "it takes no state",
+        }
+
+    def test_of_one_of_which_it_cannot_be_told_nothing_is_said(self) -> None:
+        given = layer(memory=None)
+        assert found(given) == []
+        assert reason("ignored-recurrence", given) == "it cannot be told whether an early step reaches a later one"
+
+    def test_one_in_which_no_step_reaches_a_later_one_is_an_error(self) -> None:
+        finding = only(layer(memory=False))
+        assert (finding.rule, finding.severity, finding.state) == ("ignored-recurrence", "error", None)
 
 
 class TestMissingStateSize:

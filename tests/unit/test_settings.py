@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rnncheck.errors import UsageError
-from rnncheck.settings import Settings, configured
+from rnncheck.settings import Settings, StateShape, configured, from_options
 
 
 def project(tmp_path: Path, table: str) -> Path:
@@ -64,9 +64,74 @@ def test_a_wrong_table_is_an_error_that_names_the_file(
         ({"fail_on": "note"}, "--fail-on"),
         ({"output_format": "xml"}, "--output-format"),
         ({"select": ("returned-old-stat",)}, "no rule 'returned-old-stat'"),
+        ({"kwargs": [("units", 8)]}, "--kwargs takes arguments by their names"),
+        ({"call_kwargs": {"time span": 1.0}}, "--call-kwargs takes arguments by their names"),
+        ({"state": ()}, "--state takes the sizes of one row of each part, such as h:8,c:8 or h:4x6x7 or 8."),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         Settings(**options)
     assert message in caught.value.message
+
+
+H, C = StateShape("h", (8,)), StateShape("c", (4, 6, 7))
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ("h:8,c:4x6x7", (H, C)),
+        (" h: 8 , c:4x6x7", (H, C)),
+        ("8,8", (StateShape(None, (8,)), StateShape(None, (8,)))),
+        ("4x6x7", (StateShape(None, (4, 6, 7)),)),
+        ("cell.h:8", (StateShape("cell.h", (8,)),)),
+        (8, (StateShape(None, (8,)),)),
+        ({"h": 8, "c": (4, 6, 7)}, (H, C)),
+        ({"h": "8", "c": "4x6x7"}, (H, C)),
+        ([8, (4, 6, 7)], (StateShape(None, (8,)), StateShape(None, (4, 6, 7)))),
+        (["h:8", C], (H, C)),
+        (None, None),
+    ],
+)
+def test_the_parts_of_a_state_can_be_written_in_several_ways(given: Any, parts: Any) -> None:
+    assert from_options({"state": given}).state == parts
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("", "not ''."),
+        ("h:", "not ''."),
+        ("h8", "not 'h8'."),
+        ("h:8,", "not ''."),
+        ("h:8x", "not '8x'."),
+        ("h:0", "not '0'."),
+        ({"h": -1}, "not '-1'."),
+        ({"h": True}, "not 'True'."),
+        ({"h": 8.0}, "not '8.0'."),
+        (":8", "a part cannot be called ''."),
+        ("1h:8", "a part cannot be called '1h'."),
+        ({3: 8}, "a part cannot be called '3'."),
+        ("a:b:8", "a part cannot be called 'a:b'."),
+        ("h:8,h:8", "names the part 'h' more than once."),
+        ("input:8", "cannot call a part 'input'"),
+    ],
+)
+def test_a_state_that_makes_no_sense_is_refused(given: Any, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        from_options({"state": given})
+    assert caught.value.message.startswith("--state ")
+    assert message in caught.value.message
+
+
+def test_how_a_cell_is_called_can_be_configured(tmp_path: Path) -> None:
+    table = '[tool.rnncheck]\nmethod = "step"\nstate = "h:8,c:4x6x7"\ncall-kwargs = { ts = 0.5, mask = [1, 1, 1] }\n'
+    settings = configured(project(tmp_path, table), {"method": None, "state": None})
+    assert (settings.method, settings.state) == ("step", (H, C))
+    assert settings.call_kwargs == {"ts": 0.5, "mask": [1, 1, 1]}
+
+
+def test_a_wrong_state_in_the_configuration_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"pyproject.toml: \[tool.rnncheck\] --state takes"):
+        configured(project(tmp_path, "[tool.rnncheck]\nstate = { h = 'wide' }\n"), {})

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import ast
 import textwrap
 from pathlib import Path
 
 import pytest
 
-from rnncheck import source, usage
+from rnncheck import source
 
 
 def write(tmp_path: Path, text: str) -> str:
@@ -59,31 +58,33 @@ def test_the_class_around_a_method_is_the_one_that_holds_it(tmp_path: Path) -> N
     assert source.class_line(path, "B", 6) is None
 
 
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ("h, c = states", ("tuple", ["h", "c"])),
-        ("[h] = states", ("tuple", ["h"])),
-        ("h = states[0]", ("index", ["1"])),
-        ("h, c = states[0], states[1]", ("index", ["2"])),
-        ("h = states[-1]", ("index", ["1"])),
-        ("h = states['h']; c = states['c']; h = states['h']", ("keys", ["h", "c"])),
-        ("y = cell(x, states)", None),
-        ("h, c = states.hx, states.cx", ("attributes", ["hx", "cx"])),
-        ("n = states.shape[0]; y = states.clone()", None),
-        ("h, *rest = states", None),
-    ],
-)
-def test_how_a_state_is_taken_apart(body: str, expected: tuple[str, list[str]] | None) -> None:
-    function = ast.parse(f"def step(x, states):\n    {body}\n").body[0]
-    assert isinstance(function, ast.FunctionDef)
-    assert usage.unpacking(function, "states") == expected
-
-
 def test_nothing_is_known_of_what_is_not_there() -> None:
     assert source.span(None, 3) is None
     assert source.span("/nonexistent.py", 3) is None
     assert source.function_at("/nonexistent.py", 3) is None
+
+
+@pytest.mark.parametrize(
+    ("statement", "line"),
+    [
+        ("h = h.detach()", 5),
+        ("h = tf.stop_gradient(h)", 5),
+        ("h = stop_gradient(h)", 5),
+        ("with torch.no_grad():", 5),
+        ("h = h.data", 5),
+        ("h = self.data(h)", None),
+        ("h = data['h']", None),
+        ("h = self.detached(h)", None),
+    ],
+)
+def test_where_a_value_is_taken_without_its_gradient(tmp_path: Path, statement: str, line: int | None) -> None:
+    body = "    h = self.cell(h)" if statement.endswith(":") else ""
+    path = write(
+        tmp_path,
+        f"@torch.no_grad\ndef step(self, h):\n    x = h + 1\n    x = x + 1\n    {statement}\n    {body}\n    return h\n",
+    )
+    found = source.first_cut(path, 2)
+    assert (found.line if found else None) == line
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck.structure import LEAF, sequence
+from rnncheck.structure import LEAF, mapping, sequence
 from rnncheck.trace import (
     Behaviour,
     Computed,
@@ -56,6 +56,24 @@ def trace(slots: int = 1, **changes: Any) -> Trace:
         weights=(Weight("W.weight", (UNITS, UNITS), True, False),),
         computed=((),) * slots,
         repeatable=True,
+    )
+    return dataclasses.replace(healthy, **changes)
+
+
+def layer(**changes: Any) -> Trace:
+    """A Trace of a layer that takes a sequence and no state, and remembers."""
+    healthy = dataclasses.replace(
+        trace(),
+        method=Method("forward", None, None, "Layer", None, "x", "state"),
+        slots=(),
+        structure=mapping(()),
+        steps=((),) * STEPS,
+        built=Behaviour((), (), (), True),
+        influence=Influence((), (), (), None, "it takes no state"),
+        weights=(),
+        computed=(),
+        kind="layer",
+        memory=True,
     )
     return dataclasses.replace(healthy, **changes)
 
