@@ -37,6 +37,7 @@ pythons:
 		echo "== $$python"; env=.venv-$$(basename $$python); $$python -m venv $$env; \
 		grep -v '^torch=' requirements/dev.lock > $$env/lock.txt; \
 		$$env/bin/pip install --quiet --disable-pip-version-check -r $$env/lock.txt; \
+		$$env/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements/bare.txt; \
 		PYTHONPATH=. $$env/bin/python -m pytest tests/unit; \
 		PYTHONPATH=. $$env/bin/python -m pytest tests/tf; \
 	done
@@ -44,9 +45,10 @@ pythons:
 bench: $(READY)
 	$(BIN)/python benchmarks/startup.py
 
-$(READY): requirements/dev.lock pyproject.toml
+$(READY): requirements/dev.lock requirements/bare.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements/bare.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -41,7 +41,10 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: f
             refused = refused or error
             if search is not None and settings.input_shape is None:
                 others = [widths.asked_for(text, shape) for text in search.complaints()]
-                shapes.extend(dict.fromkeys(other for other in others if other is not None and other not in shapes))
+                wanted = [other for other in dict.fromkeys(others) if other is not None]
+                shapes.extend(other for other in wanted if other not in shapes)
+                if wanted and shape in shapes:
+                    shapes.remove(shape)
         if budget.left < 0 or time.monotonic() > until:
             break
     assert refused is not None

@@ -31,13 +31,14 @@ TRIES, DEPTH, PATIENCE = 60, 6, 20.0
 class Built:
     """A constructed cell. ``kwargs`` are the arguments it was given, ``own`` whether it is ours to
     change: an instance is the user's, and so may be what a factory returns. ``image`` tells that its
-    arguments look like those of a cell that takes images."""
+    arguments look like those of a cell that takes images, ``objects`` are the values that were passed."""
 
     cell: Any
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     own: bool = True
     image: Image | None = None
     arguments: tuple[Argument, ...] = ()
+    objects: tuple[Any, ...] = ()
 
     def width(self, role: str) -> int | None:
         """The size that was passed for the role ``input`` or ``hidden``, also within a configuration."""
@@ -45,7 +46,7 @@ class Built:
         by_name = [(role_of(name), value) for name, value in self.kwargs.items() if not self._inferred(name)]
         held = [
             (role_of(name), value)
-            for _, holder in by_name
+            for holder in self.objects
             if hasattr(holder, "__dict__") and not isinstance(holder, type)
             for name, value in vars(holder).items()
         ]
@@ -157,7 +158,8 @@ class _Search:
                 if inference is None:
                     continue
                 try:
-                    cell = self.constructor(made(inference.kwargs, self.context.scope))
+                    arguments = made(inference.kwargs, self.context.scope)
+                    cell = self.constructor(arguments)
                 except (KeyboardInterrupt, RnncheckError):
                     raise
                 except BaseException as error:
@@ -167,7 +169,7 @@ class _Search:
                     continue
                 self._check_cell(cell)
                 any_built = True
-                yield self._built(cell, inference)
+                yield self._built(cell, inference, arguments)
                 if (refusal := self.refusal()) is not None and plan.depth < DEPTH:
                     stack = [*of_a_call(refusal, inference, self.constructor), *stack]
         if not any_built:
@@ -220,9 +222,10 @@ class _Search:
                 hint="A factory returns an instance of the cell.",
             )
 
-    def _built(self, cell: Any, inference: Inference) -> Built:
+    def _built(self, cell: Any, inference: Inference, arguments: Mapping[str, Any]) -> Built:
         own = inspect.isclass(self.constructor.make)
-        return Built(cell, inference.kwargs, own, self.context.image, tuple(inference.arguments))
+        objects = tuple(arguments.values())
+        return Built(cell, inference.kwargs, own, self.context.image, tuple(inference.arguments), objects)
 
     def _asked(self, inference: Inference) -> BuildError:
         """The error for arguments that cannot be told, with the line to type."""

@@ -56,7 +56,7 @@ def dropped(lab: Lab, main: Run, probe: Probe, slot: int, path: str | None) -> t
         # A second name for the same tensor computes nothing.
         if id(binding.value) in seen or array is None or not different(array, value):
             continue
-        if not _came_back(pairs.base, binding, array):
+        if not _came_back(pairs.base, binding, array) and not _on_its_way(pairs.base, binding, slot):
             seen.add(id(binding.value))
             found.append(_computed(lab, pairs, main, key, binding, slot, value, path))
     return tuple(found)
@@ -244,6 +244,13 @@ def _came_back(step: Step, binding: Binding, array: Array) -> bool:
     return any(binding.value is leaf for leaf in step.leaves) or any(
         returned.shape == array.shape and not different(returned, array) for returned in step.returned
     )
+
+
+def _on_its_way(step: Step, binding: Binding, slot: int) -> bool:
+    """Whether the variable ends as what came back in another slot: then this is a stage of that one."""
+    same = [other for other in (step.recording.bindings if step.recording else ()) if other.frame == binding.frame]
+    last = [other.value for other in same if other.name == binding.name][-1]
+    return any(last is leaf for index, leaf in enumerate(step.leaves) if index != slot)
 
 
 _FILLER = frozenset(

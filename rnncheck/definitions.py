@@ -140,10 +140,13 @@ def is_reset_name(name: str) -> bool:
     return bool(parts & RESETTING) and (len(parts) == 1 or bool(parts & STATE_WORDS)) and not parts & NOT_STATES
 
 
+NO_STEPS = frozenset("training validation test predict optimizer lr configure functional multi".split())
+
+
 def is_step_name(name: str) -> bool:
     """Whether a method of this name is one step of a cell."""
     parts = words(name)
-    if name.startswith("_") or parts & {"training", "validation", "test", "predict", "optimizer", "lr", "configure"}:
+    if name.startswith("_") or parts & NO_STEPS:
         return False
     return bool(parts & {"step", "recurrence", "recurrent", "recur"}) or name in (
         "update",

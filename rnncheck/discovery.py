@@ -7,6 +7,7 @@ counts only when the cell accepts what it returned as its next state.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -266,7 +267,7 @@ class Search:
         return bound
 
     def _reads(self, bound: Bound) -> bool:
-        """Whether another state changes what the first step gives, and the same one does not."""
+        """Whether another state and another input change what the first step gives, and the same ones do not."""
         backend, rng = self.backend, np.random.default_rng(0)
         others = [
             backend.tensor(rng.uniform(0.1, 0.9, tuple(leaf.shape)).astype(array.dtype), backend.dtype(leaf))
@@ -275,7 +276,7 @@ class Search:
             for leaf in bound.initial
         ]
         given: list[list[Array]] = []
-        for leaves in (bound.initial, bound.initial, others):
+        for leaves, number in ((bound.initial, 1), (bound.initial, 1), (others, 1), (bound.initial, 2)):
             for path, value in self.before.items():
                 backend.put(self.cell, path, value)
             try:
@@ -285,8 +286,8 @@ class Search:
             except NotAccepted:
                 return False
             given.append([backend.numpy(tensor) for tensor in flatten(returned, backend.is_tensor)[1]])
-        first, again, other = given
-        return all(map(equal, first, again)) and not all(map(equal, first, other))
+        first, again, *changed = given
+        return all(map(equal, first, again)) and not any(all(map(equal, first, other)) for other in changed)
 
     def _attempt(self, callee: Callee, x: Tensor, state: Any) -> Any:
         self.backend.seed(self.settings.seed)
@@ -382,7 +383,7 @@ def _steps(cell: Any) -> list[str]:
         if is_framework(base):
             break
         for name, value in vars(base).items():
-            named = is_step_name(name) and callable(value) and name not in found
+            named = is_step_name(name) and inspect.isfunction(value) and name not in found
             if named and any(way.states for way in signature.signatures(getattr(cell, name))):
                 found.append(name)
     return sorted(found, key=lambda name: "step" not in words(name))
@@ -390,6 +391,8 @@ def _steps(cell: Any) -> list[str]:
 
 def _ordered(forms: Sequence[Form], callee: Callee) -> list[Form]:
     """Sequences first where the method reads its input as one; the batch first where the cell says so."""
+    if callee.backend.drives(callee.cell):
+        return [form for form in forms if not form.over_time]
     sequence = _runs_over_time(callee)
     batch_first = getattr(callee.cell, "batch_first", True)
 

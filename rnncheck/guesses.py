@@ -32,11 +32,12 @@ PRODUCT = 240
 
 @dataclass(frozen=True)
 class Guess:
-    """A state to try. ``declared`` when the cell itself made it or said how."""
+    """A state to try. ``declared`` when the cell itself made it or said how, ``seen`` when it was seen making it."""
 
     value: Any
     source: str
     declared: bool
+    seen: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,7 @@ def _likely(ground: Ground) -> Iterator[Guess]:
     told = [skeleton for skeleton, certain in skeletons if certain]
     left_out = list(_left_out(ground))
     fits = [
-        guess.declared or not told or flatten(guess.value, backend.is_tensor)[0].size == told[0].size
-        for guess in left_out
+        guess.seen or not told or flatten(guess.value, backend.is_tensor)[0].size == told[0].size for guess in left_out
     ]
     yield from itertools.compress(left_out, fits)
     for skeleton, certain in skeletons:
@@ -285,7 +285,7 @@ def _left_out(ground: Ground) -> Iterator[Guess]:
     name = f"{signature.state} left out"
     made = [record.rebound.get(state) for state in signature.states]
     if made and all(flatten(value, backend.is_tensor)[1] for value in made):
-        yield Guess(made[0] if len(made) == 1 else tuple(made), name, True)
+        yield Guess(made[0] if len(made) == 1 else tuple(made), name, True, seen=True)
     for candidate in state_like(ground, returned):
         if flatten(candidate, backend.is_tensor)[1]:
             yield from _or_zeros(ground, candidate, returned, name)

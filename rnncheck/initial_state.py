@@ -73,8 +73,10 @@ def explain(what: str, state: Given, wanted: Wanted, instead: str) -> str | None
         if shape and not _fits(shape[:1], (wanted.rows,)) and (size is not None or wanted.rows not in shape):
             rows = f"{shape[0]} row{'s' if shape[0] != 1 else ''}"
             return f"{what} has {rows} and the input has {wanted.rows}: each row has its own. {do}"
-    for dtype in state.dtypes:
-        if wanted.dtype is not None and dtype != wanted.dtype:
+    for dtype, size in zip(state.dtypes, wanted.sizes):
+        # Where nothing is declared, a counter or a mask may belong to the state.
+        of_numbers = size is not None or dtype.startswith(("float", "bfloat"))
+        if wanted.dtype is not None and dtype != wanted.dtype and of_numbers:
             return f"{what} is {dtype} and the cell computes in {wanted.dtype}. Cast it, or {instead}."
     if _containers(state.structure) != _containers(wanted.structure):
         return f"{what} is {_given(state)}, of another type than the cell returns; {it_takes}"

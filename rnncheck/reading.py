@@ -43,7 +43,7 @@ class Reading:
             return state
         if isinstance(self.at, str):
             return f"{{{self.at!r}: {state}, ...}}"
-        spread = state.strip("[()],")
+        spread = state[1:-1].rstrip(",")
         taken = _taken(self.at)
         parts = []
         for index in range(self.count):

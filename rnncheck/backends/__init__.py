@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -39,16 +38,16 @@ def choose(asked: str, obj: Any, kwargs: Mapping[str, Any] | None = None) -> Bac
                 f"{_label(obj)} derives from no class of TensorFlow or PyTorch.",
                 hint="A cell is a keras.layers.Layer or a torch.nn.Module. Say which: --backend tf or --backend torch.",
             )
-        return _load(library)
+        return load(library)
     wanted = ALIASES[asked]
     if library is None:
-        return _load(FRAMEWORK[wanted])
+        return load(FRAMEWORK[wanted])
     if library != "keras" and (library == "torch") != (wanted == "torch"):
         raise BackendError(
             f"{_label(obj)} is {LIBRARIES[library]} class, not one of {FRAMEWORK[wanted]}.",
             hint=f"Check it with --backend {'torch' if library == 'torch' else 'tf'}.",
         )
-    chosen = _load(library)
+    chosen = load(library)
     if chosen.name != wanted:
         raise BackendError(
             f"{_label(obj)} is a Keras class, and Keras is set to its {FRAMEWORK[chosen.name]} backend.",
@@ -69,10 +68,10 @@ def library_of(obj: Any) -> str | None:
 
 
 def _library_of_factory(obj: Any, kwargs: Mapping[str, Any]) -> str | None:
-    """That of what a factory returns; it need not be called where PyTorch alone was loaded."""
-    if isinstance(obj, type) or not callable(obj) or not inspect.isroutine(obj):
-        return None
+    """That of what a factory returns; it need not be called where no framework or PyTorch alone was loaded."""
     loaded = {"tensorflow", "keras", "torch"} & sys.modules.keys()
+    if isinstance(obj, type) or not callable(obj) or not loaded:
+        return None
     if loaded == {"torch"}:
         return "torch"
     from rnncheck import build
@@ -83,8 +82,8 @@ def _library_of_factory(obj: Any, kwargs: Mapping[str, Any]) -> str | None:
     return library_of(made.cell)
 
 
-def _load(library: str) -> Backend:
-    """Raises BackendError when the framework is missing."""
+def load(library: str) -> Backend:
+    """The backend of a library; raises BackendError when its framework is missing."""
     name = "torch" if library == "torch" else "tf"
     framework = "keras" if library == "keras" else FRAMEWORK[name]
     if framework not in sys.modules and importlib.util.find_spec(framework) is None:

@@ -89,7 +89,10 @@ def _remembers(trace: Trace) -> bool:
 
 
 def _update(trace: Trace, slot: Slot) -> Computed | None:
-    return next((found for found in trace.computed[slot.index] if found.is_update), None)
+    """The new value that was dropped. What the cell fills with numbers of its own may be meant to stay (a dropout mask
+    for the whole sequence): there only a value that is at hand where the old one is returned counts."""
+    found = (item for item in trace.computed[slot.index] if item.is_update)
+    return next((item for item in found if item.spelled or not trace.initial.filled(slot.index)), None)
 
 
 def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding:

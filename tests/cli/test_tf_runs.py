@@ -6,6 +6,7 @@ import importlib.resources
 import json
 
 import jsonschema
+import pytest
 
 # A script as tutorials have it: three cells, each driven right after its class; none declares state_size,
 # so that the first keras.layers.RNN raises and the rest of the script would never run.
@@ -123,3 +124,53 @@ def test_torch_is_not_brought_in(rnncheck, write) -> None:
         "        return super().call(sequence, states, training)\n",
     )
     assert rnncheck("cells.py:Spy").status == 0
+
+
+KERAS_OPS = """
+import sys
+import keras
+from keras import ops
+
+class Frozen(keras.layers.Layer):
+    state_size = 8
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1] + 8, 8))
+
+    def call(self, inputs, states):
+        assert not {others} & set(sys.modules), "the other framework is imported"
+        h = ops.tanh(ops.matmul(ops.concatenate([inputs, states[0]], axis=1), self.kernel))
+        return h, [states[0]]
+
+def make():
+    return Frozen()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "backend"),
+    [
+        (["--backend", "torch"], {}, "torch"),
+        ([], {"KERAS_BACKEND": "torch"}, "torch"),
+        (["--backend", "torch"], {"KERAS_BACKEND": "torch"}, "torch"),
+        (["--backend", "tf"], {}, "tf"),
+    ],
+    ids=str,
+)
+def test_keras_runs_on_the_backend_that_is_asked_for(rnncheck, write, arguments, env, backend: str) -> None:
+    write("cells.py", KERAS_OPS.replace("{others}", "{'tensorflow'}" if backend == "torch" else "{'torch'}"))
+    done = rnncheck("cells.py:Frozen", "cells.py:make", *arguments, "--output-format", "json", env=env)
+    for result in done.results:
+        (found,) = [finding for finding in result["findings"] if finding["explained_by"] is None]
+        assert (result["backend"], found["rule"], found["line"]) == (backend, "returned-old-state", 15)
+    assert done.status == 1
+
+
+def test_a_keras_backend_that_was_set_to_another_is_said(rnncheck, write) -> None:
+    write("cells.py", KERAS_OPS.replace("{others}", "set()"))
+    done = rnncheck(
+        "cells.py:Frozen", "--backend", "torch", "--output-format", "json", env={"KERAS_BACKEND": "tensorflow"}
+    )
+    (result,) = done.results
+    assert result["error"]["message"] == "Frozen is a Keras class, and Keras is set to its tensorflow backend."
+    assert result["error"]["hint"] == "Run it as: KERAS_BACKEND=torch rnncheck ... --backend torch"

@@ -451,3 +451,15 @@ def test_an_interruption_is_status_130(write, folder: Path) -> None:
     assert child.returncode == 130
     assert b"Traceback" not in err
     assert re.search(rb"interrupted", err)
+
+
+def test_a_plain_torch_cell_does_not_bring_in_keras_when_its_backend_is_named(rnncheck, write) -> None:
+    write(
+        "cells.py",
+        FROZEN + "\nimport sys\n"
+        "class Spy(FrozenCell):\n"
+        "    def forward(self, x, h):\n"
+        "        assert 'keras' not in sys.modules, 'Keras is imported'\n"
+        "        return torch.tanh(self.w(torch.cat([x, h], -1)))\n",
+    )
+    assert rnncheck("cells.py:Spy", "--backend", "torch", env={"KERAS_BACKEND": "torch"}).status == 0

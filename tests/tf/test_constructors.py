@@ -10,10 +10,10 @@ import tensorflow as tf
 
 import rnncheck
 from rnncheck import build, widths
-from rnncheck.backends import get
+from rnncheck.backends import load
 from rnncheck.build import Built
 
-BACKEND = get("tf")
+BACKEND = load("keras")
 
 
 def built(make: Any, **kwargs: Any) -> Built:

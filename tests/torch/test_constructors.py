@@ -13,11 +13,11 @@ from torch import nn
 
 import rnncheck
 from rnncheck import build, widths
-from rnncheck.backends import get
+from rnncheck.backends import load
 from rnncheck.build import Built
 from rnncheck.formats import json_report
 
-BACKEND = get("torch")
+BACKEND = load("torch")
 
 
 def built(make: Any, **kwargs: Any) -> Built:
