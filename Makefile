@@ -45,19 +45,20 @@ pythons:
 bench: $(READY)
 	$(BIN)/python benchmarks/startup.py
 
-$(READY): requirements/dev.lock requirements/bare.txt pyproject.toml
+$(READY): requirements/dev.lock requirements/bare.txt zoo/small.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements/bare.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# Published cells, each under many seeds: writes docs/zoo.md. An environment of its own, in .venv-zoo.
+# Published cells, each under many seeds: writes docs/zoo.md. In .venv-zoo, for half an hour or so.
 SEEDS ?= 20
 zoo: $(ZOO)/.ready
+	$(ZOO)/bin/python zoo/reproduce.py
 	$(ZOO)/bin/python zoo/run.py --seeds $(SEEDS)
 
-$(ZOO)/.ready: requirements/dev.lock zoo/requirements.txt zoo/small.txt pyproject.toml
+$(ZOO)/.ready: requirements/dev.lock requirements/bare.txt zoo/small.txt zoo/requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(ZOO)
 	$(ZOO)/bin/pip install --quiet --disable-pip-version-check -r requirements/dev.lock
 	$(ZOO)/bin/pip install --quiet --disable-pip-version-check --no-deps -r zoo/requirements.txt

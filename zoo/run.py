@@ -21,14 +21,19 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import rnncheck
 from zoo import HERE, Entry, Seen, alarms, entries, missed, seen
 
 RNNCHECK = str(Path(sys.executable).with_name("rnncheck"))
+
+
+class NoAnswer(Exception):
+    """A process that ended without a report."""
 
 
 @dataclass(frozen=True)
@@ -76,31 +81,40 @@ class Outcome:
         return lines
 
 
-def check(index: int, entry: Entry, seeds: int, limit: float) -> Outcome:
+def check(entry: Entry, seeds: int, limit: float) -> Outcome:
     """Run one entry; what keeps it from an answer becomes its error."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", **entry.env}
-    line = [RNNCHECK, *entry.arguments(), "--backend", entry.backend, "--output-format", "json"]
+    worker = [sys.executable, str(HERE / "worker.py"), str(seeds)]
+    typed = [RNNCHECK, *entry.arguments(), "--backend", entry.backend, "--output-format", "json"]
+
+    def answer(command: list[str]) -> Any:
+        done = subprocess.run(
+            command,
+            input=json.dumps(asdict(entry)),
+            cwd=folder,
+            env=environment,
+            timeout=limit,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            last = done.stderr.strip().splitlines()[-1:] or ["nothing said"]
+            raise NoAnswer(f"exit status {done.returncode}: {last[0]}") from None
+
+    seconds = [0.0]
     with tempfile.TemporaryDirectory() as folder:
-        answers = []
-        for command in ([sys.executable, str(HERE / "worker.py"), str(index), str(seeds)], line):
-            try:
-                done = subprocess.run(
-                    command, cwd=folder, env=environment, timeout=limit, capture_output=True, text=True, check=False
-                )
-            except subprocess.TimeoutExpired:
-                answers.append((None, f"no answer within {limit:.0f} s"))
-                continue
-            try:
-                answers.append((json.loads(done.stdout), ""))
-            except ValueError:
-                last = done.stderr.strip().splitlines()[-1:] or ["nothing said"]
-                answers.append((None, f"exit status {done.returncode}: {last[0]}"))
-    (under_seeds, why), (typed, why_typed) = answers
-    said = [seen(item["result"]) for item in under_seeds or ()] or [Seen("error", (), error=why)]
-    said.append(seen(typed["results"][0]) if typed else Seen("error", (), error=why_typed))
-    # The first check also imports.
-    seconds = [item["seconds"] for item in under_seeds or ()]
-    return Outcome(entry, tuple(said), statistics.median(seconds[1:] or seconds or [0.0]))
+        try:
+            answers = answer(worker)
+            said = [seen(item["result"]) for item in answers]
+            # The first check also imports.
+            seconds = [item["seconds"] for item in answers[1:] or answers]
+            said.append(seen(answer(typed)["results"][0]))
+        except (NoAnswer, subprocess.TimeoutExpired) as error:
+            said = [Seen("error", (), error=str(error))]
+    return Outcome(entry, tuple(said), statistics.median(seconds))
 
 
 def code(text: str) -> str:
@@ -167,13 +181,13 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="entries that run at a time")
     given = parser.parse_args()
     chosen = [
-        (index, entry)
-        for index, entry in enumerate(entries())
+        entry
+        for entry in entries()
         if not given.only or any(entry.package == text or entry.target.startswith(text) for text in given.only)
     ]
 
-    def run(item: tuple[int, Entry]) -> Outcome:
-        outcome = check(*item, given.seeds, given.limit)
+    def run(entry: Entry) -> Outcome:
+        outcome = check(entry, given.seeds, given.limit)
         for line in outcome.troubles():
             print(f"{' '.join(outcome.entry.arguments())}\n    {line}", flush=True)
         return outcome

@@ -1,8 +1,8 @@
-"""Check one entry under some seeds, in a process that imports its framework once; print what was said as JSON.
+"""Check one entry under the seeds 0 to SEEDS - 1, in a process that imports its framework once.
 
-    python zoo/worker.py INDEX SEEDS
+    python zoo/worker.py SEEDS < entry.json
 
-INDEX counts the entries as :func:`zoo.entries` yields them.
+The answer, on stdout, is JSON: for each seed how many seconds the check took and what it said.
 """
 
 from __future__ import annotations
@@ -12,25 +12,20 @@ import os
 import sys
 import time
 
-import rnncheck
-from rnncheck.formats import renderer
-from zoo import entries
+from zoo import check, entry_of
 
 
 def main() -> None:
-    index, seeds = (int(text) for text in sys.argv[1:])
-    entry = list(entries())[index]
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    entry = entry_of(json.load(sys.stdin))
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a package prints is no part of the answer
     said = []
-    for seed in range(seeds):
+    for seed in range(int(sys.argv[1])):
         started = time.perf_counter()
-        report = rnncheck.check(entry.target, seed=seed, **entry.options())
-        seconds = time.perf_counter() - started
-        document = json.loads(renderer("json", color=False, width=80)(report))
-        said.append({"seconds": seconds, "result": document["results"][0]})
-    json.dump(said, out)
-    out.flush()
+        result = check(entry, seed)
+        said.append({"seconds": time.perf_counter() - started, "result": result})
+    json.dump(said, answer)
+    answer.flush()
     os._exit(0)  # threads that a package leaves behind must not hold it up
 
 

@@ -114,11 +114,15 @@ def entries(packages: Iterable[str] | None = None) -> Iterator[Entry]:
     for path in sorted((HERE / "entries").glob("*.json"), key=lambda path: path.stem.lower()):
         if wanted is None or path.stem in wanted:
             for item in json.loads(path.read_text(encoding="utf-8")):
-                yield Entry(package=path.stem, **{key: _frozen(value) for key, value in item.items()})
+                yield entry_of({"package": path.stem, **item})
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def entry_of(document: Mapping[str, Any]) -> Entry:
+    """An entry from JSON."""
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
+    }
+    return Entry(**values)
 
 
 def small() -> list[str]:

@@ -8,7 +8,7 @@ from published import Entry, holds, named, small_entries
 ENTRIES = small_entries("torch")
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("entry", ENTRIES, ids=named)
 def test_a_published_cell(entry: Entry, seed: int) -> None:
     holds(entry, seed)
