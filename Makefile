@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+ZOO := .venv-zoo
 
 PYTHONS ?= python3.10 python3.12 python3.13
 
-.PHONY: demo test lint unit torch tf pythons bench lock clean
+.PHONY: demo test lint unit torch tf zoo pythons bench lock clean
 
 demo: $(READY)
 	@$(BIN)/python sample_cells/demo.py
@@ -44,11 +45,24 @@ pythons:
 bench: $(READY)
 	$(BIN)/python benchmarks/startup.py
 
-$(READY): requirements/dev.lock requirements/bare.txt pyproject.toml
+$(READY): requirements/dev.lock requirements/bare.txt zoo/small.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements/bare.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Published cells, each under many seeds: writes docs/zoo.md. In .venv-zoo, for half an hour or so.
+SEEDS ?= 20
+zoo: $(ZOO)/.ready
+	$(ZOO)/bin/python zoo/reproduce.py
+	$(ZOO)/bin/python zoo/run.py --seeds $(SEEDS)
+
+$(ZOO)/.ready: requirements/dev.lock requirements/bare.txt zoo/small.txt zoo/requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(ZOO)
+	$(ZOO)/bin/pip install --quiet --disable-pip-version-check -r requirements/dev.lock
+	$(ZOO)/bin/pip install --quiet --disable-pip-version-check --no-deps -r zoo/requirements.txt
+	$(ZOO)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 # Pins for Python 3.10 to 3.13 on every platform. torch on Linux finds its own CUDA packages where it needs them.
