@@ -189,8 +189,8 @@ class Bound:
         """Tensors of the arrays' dtypes, but for a dtype that NumPy does not have."""
         dtypes = [self.backend.dtype(leaf) for leaf in self.initial]
         return [
-            self.backend.tensor(array, None if numpy_dtype(dtype) == dtype else dtype)
-            for array, dtype in zip(arrays, dtypes)
+            self.backend.like(leaf, array, None if numpy_dtype(dtype) == dtype else dtype)
+            for leaf, array, dtype in zip(self.initial, arrays, dtypes)
         ]
 
     def rows_axis(self, slot: int) -> int | None:

@@ -66,7 +66,7 @@ class Ground:
 def fresh(backend: Backend, value: Any) -> Any:
     """The same state in new tensors, since a cell may work in place on what it is given."""
     skeleton, leaves = flatten(value, backend.is_tensor)
-    return skeleton.build([backend.tensor(backend.numpy(leaf), backend.dtype(leaf)) for leaf in leaves])
+    return skeleton.build([backend.like(leaf, backend.numpy(leaf), backend.dtype(leaf)) for leaf in leaves])
 
 
 def guesses(ground: Ground, *, wide: bool) -> Iterator[Guess]:

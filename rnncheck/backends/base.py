@@ -81,6 +81,10 @@ class Tensors(Protocol):
     def tensor(self, array: Array, dtype: str | None = None) -> Tensor:
         """A new tensor of the same shape, in the array's dtype or another."""
 
+    def like(self, tensor: Tensor, array: Array, dtype: str | None = None) -> Tensor:
+        """These numbers in what the tensor is: a new tensor, or a new variable, which a cell may assign."""
+        return self.tensor(array, dtype)
+
     def dtype(self, tensor: Tensor) -> str:
         """The dtype's name, such as ``float32``."""
 

@@ -39,6 +39,10 @@ class TensorFlowTensors(Tensors):
         tensor = tf.constant(array)
         return tensor if dtype is None or tensor.dtype.name == dtype else tf.cast(tensor, dtype)
 
+    def like(self, tensor: Tensor, array: Array, dtype: str | None = None) -> Tensor:
+        value = self.tensor(array, dtype)
+        return tf.Variable(value, trainable=False) if isinstance(tensor, tf.Variable) else value
+
     def dtype(self, tensor: Tensor) -> str:
         return str(self.raw(tensor).dtype.name)
 
