@@ -80,6 +80,9 @@ def mentions(path: str | None, line: int, expressions: Sequence[str]) -> bool:
         if isinstance(part, ast.Attribute)
         and (part.attr in TENSOR_ATTRIBUTES or part.attr.startswith(("size", "new_")))
     }
+    for call in ast.walk(value):
+        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in ("shape", "len", "size", "rank"):
+            about |= {id(argument) for argument in call.args}
     parts = [part for part in ast.walk(value) if isinstance(part, ast.expr) and id(part) not in about]
     return any(ast.unparse(part) in expressions for part in parts)
 
