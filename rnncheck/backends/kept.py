@@ -55,10 +55,11 @@ def _variable(backend: Backend, variable: Any) -> Place:
 
 def _attribute(holder: Any, attributes: dict[str, Any], name: str) -> Place:
     def write(value: Any) -> None:
+        # In new containers, since a cell may put its next state into those that it holds.
         if attributes is vars(holder):
-            setattr(holder, name, value)
+            setattr(holder, name, _plain(value))
         else:
-            attributes[name] = value
+            attributes[name] = _plain(value)
 
     return Place(lambda: _plain(attributes.get(name)), write)
 
