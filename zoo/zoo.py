@@ -69,8 +69,9 @@ class Entry:
             options[name] = {key: value_of(value) for key, _, value in pairs}
         if self.input_shape:
             options["input_shape"] = tuple(int(size) for size in self.input_shape.split(","))
-        if self.method:
-            options["method"] = self.method
+        for name in ("method", "state"):
+            if getattr(self, name):
+                options[name] = getattr(self, name)
         return options
 
 
