@@ -27,11 +27,11 @@ def test_every_package_is_pinned() -> None:
 
 
 def test_no_entry_is_there_twice() -> None:
-    told = [(entry.arguments(), entry.backend, entry.env) for entry in entries()]
+    told = [(entry.typed, entry.backend, entry.env) for entry in entries()]
     assert all(told.count(item) == 1 for item in told)
 
 
-@pytest.mark.parametrize("entry", list(entries()), ids=lambda entry: " ".join(entry.arguments()))
+@pytest.mark.parametrize("entry", list(entries()), ids=lambda entry: entry.typed)
 def test_what_is_typed_are_options(entry: Entry) -> None:
     settings = from_options(entry.options())
     assert settings.backend == entry.backend
