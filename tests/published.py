@@ -11,7 +11,7 @@ def small_entries(backend: str) -> list[Entry]:
 
 
 def named(entry: Entry) -> str:
-    return " ".join(entry.arguments())
+    return entry.typed
 
 
 def holds(entry: Entry, seed: int) -> None:

@@ -14,12 +14,13 @@ import argparse
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -118,11 +119,10 @@ def check(entry: Entry, seeds: int, limit: float) -> Outcome:
 
 
 def code(text: str) -> str:
-    """A code span in a cell of a Markdown table."""
+    """A code span in a cell of a Markdown table, whatever the text holds."""
     text = " ".join(text.split()).replace("|", "\\|")
-    longest = max((len(run) for run in text.replace("\\", " ").split() if set(run) == {"`"}), default=0)
-    fence = "`" * (longest + 1 if "`" not in text else max(longest, 1) + 1)
-    space = " " if "`" in text else ""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence, space = "`" * (longest + 1), " " * bool(longest)
     return f"{fence}{space}{text}{space}{fence}" if text else ""
 
 
@@ -147,22 +147,21 @@ def table(outcomes: Sequence[Outcome], seeds: int) -> str:
         (
             outcome.entry.package,
             metadata.version(outcome.entry.package),
-            " ".join([code(" ".join(outcome.entry.arguments())), *(f"with {code(f'{key}={value}')}"
-                      for key, value in outcome.entry.env.items())]),
+            " with ".join(code(text) for text in (outcome.entry.typed, *_pairs(outcome.entry.env))),
             verdict(outcome),
             code(outcome.usual.convention or ""),
             f"{outcome.seconds:.2f}",
         )
         for outcome in outcomes
-    ]  # fmt: skip
+    ]
     lines = [
         "# The zoo",
         "",
         "<!-- Written by `make zoo`: do not edit. -->",
         "",
         f"Published cells, each checked under {seeds} seeds by rnncheck {rnncheck.__version__}: what is typed after",
-        "`rnncheck`, what it says, how it found the cell to be called, and how many seconds one check takes once the",
-        f"framework is imported (median). {machine}, two cells at a time, one thread each.",
+        "`rnncheck` (but for `--backend`), what it says, how it found the cell to be called, and how many seconds one",
+        f"check takes once the framework is imported (median). {machine}, two cells at a time, one thread each.",
         "",
         "| package | version | cell | verdict | called as | seconds |",
         "|---|---|---|---|---|---|",
@@ -170,6 +169,10 @@ def table(outcomes: Sequence[Outcome], seeds: int) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _pairs(environment: Mapping[str, str]) -> list[str]:
+    return [f"{name}={value}" for name, value in environment.items()]
 
 
 def main() -> int:
@@ -189,7 +192,7 @@ def main() -> int:
     def run(entry: Entry) -> Outcome:
         outcome = check(entry, given.seeds, given.limit)
         for line in outcome.troubles():
-            print(f"{' '.join(outcome.entry.arguments())}\n    {line}", flush=True)
+            print(f"{entry.typed}\n    {line}", flush=True)
         return outcome
 
     with ThreadPoolExecutor(given.jobs) as pool:

@@ -13,6 +13,7 @@ Each file of ``entries/`` is named like its package, as in ``requirements.txt``,
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,16 +62,22 @@ class Entry:
             typed += [option, text] if text else []
         return typed
 
+    @property
+    def typed(self) -> str:
+        """The same, as it stands in a shell."""
+        return shlex.join(self.arguments())
+
     def options(self) -> dict[str, Any]:
-        """The same for ``rnncheck.check``."""
+        """The same for ``rnncheck.check``, with the backend."""
         options: dict[str, Any] = {"backend": self.backend}
         for name in ("kwargs", "call_kwargs"):
             pairs = (text.partition("=") for text in getattr(self, name))
             options[name] = {key: value_of(value) for key, _, value in pairs}
         if self.input_shape:
             options["input_shape"] = tuple(int(size) for size in self.input_shape.split(","))
-        if self.method:
-            options["method"] = self.method
+        for name in ("method", "state"):
+            if getattr(self, name):
+                options[name] = getattr(self, name)
         return options
 
 
