@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rnncheck import usertrace, widths
+from rnncheck import signature, usertrace, widths
 from rnncheck.backends.base import Backend
 from rnncheck.build import Built
 from rnncheck.convention import Bound, Form
@@ -28,7 +28,9 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: f
     """
     refused: CallError | None = None
     budget = Budget()
-    shapes = [settings.input_shape] if settings.input_shape else widths.input_shapes(built, backend, cell)
+    method = getattr(cell, settings.method or backend.method_of(cell), None)
+    arguments = [parameter.name for parameter in signature.parameters(method) or []] if callable(method) else []
+    shapes = [settings.input_shape] if settings.input_shape else widths.input_shapes(built, backend, cell, arguments)
     for shape, forms, effort in _order(backend, cell, shapes, settings):
         search = None
         try:

@@ -134,6 +134,14 @@ def is_input_name(name: str) -> bool:
     return bool(words(name) & INPUT_WORDS)
 
 
+GRAPH_WORDS = frozenset("adj adjacency graph laplacian support supports adjmat".split())
+
+
+def is_graph_name(name: str) -> bool:
+    """Whether an argument of this name tells which nodes of a graph are neighbours."""
+    return name in ("A", "a") or bool(words(name) & GRAPH_WORDS)
+
+
 def is_reset_name(name: str) -> bool:
     """Whether a method of this name begins a new sequence."""
     parts = words(name)

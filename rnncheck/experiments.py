@@ -17,7 +17,7 @@ from rnncheck.binding import bind
 from rnncheck.build import Built
 from rnncheck.computed import dropped
 from rnncheck.convention import Bound
-from rnncheck.definitions import words
+from rnncheck.definitions import is_graph_name, words
 from rnncheck.errors import CallError, RnncheckError
 from rnncheck.probes import Lab, Probe
 from rnncheck.reading import Reading
@@ -117,8 +117,8 @@ def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> floa
 
 
 def _is_graph(bound: Bound) -> bool:
-    named = set().union(*(words(name) for name in bound.callee.further), set())
-    return bool(named & {"edge", "edges", "adj", "adjacency", "graph", "laplacian", "supports", "support", "A", "a"})
+    """Whether the rows may be nodes of a graph, which depend on each other on purpose."""
+    return any(is_graph_name(name) or words(name) & {"edge", "edges"} for name in bound.callee.further)
 
 
 def _layer_trace(lab: Lab, initial: Initial, shape: tuple[int, ...]) -> Trace:

@@ -14,7 +14,7 @@ import numpy as np
 
 from rnncheck.backends.base import Array, Tensor, numpy_dtype
 from rnncheck.convention import Callee
-from rnncheck.definitions import words
+from rnncheck.definitions import is_graph_name, words
 from rnncheck.expressions import Expression, text_of
 from rnncheck.parameters import scope_of
 
@@ -118,7 +118,7 @@ def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[
     elif "edge" in parts:
         count = sizes.rows[-2] if len(sizes.rows) > 1 else batch
         yield from (None, np.ones(count, "float32"), np.ones((count, 1), "float32"))
-    elif name == "A" or parts & {"adj", "adjacency", "graph", "laplacian", "support", "supports", "adjmat"}:
+    elif is_graph_name(name):
         count = sizes.rows[-2] if len(sizes.rows) > 1 else batch
         ring = (np.eye(count) + np.roll(np.eye(count), 1, axis=1)).astype("float32") / 2
         yield from (ring, [ring], np.stack([ring] * batch))

@@ -101,13 +101,13 @@ def _likely(ground: Ground) -> Iterator[Guess]:
     yield from itertools.compress(left_out, fits)
     for skeleton, certain in skeletons:
         for width in ground.widths:
-            shape = _leaf_shape(ground, width)
-            yield Guess(skeleton.build([ground.zeros(shape)] * skeleton.size), "zeros", False)
+            for shape in _leaf_shapes(ground, width):
+                yield Guess(skeleton.build([ground.zeros(shape)] * skeleton.size), "zeros", False)
         if certain and 2 <= skeleton.size <= 4:
             picks = itertools.product(range(min(len(ground.widths), 6)), repeat=skeleton.size)
             mixed = sorted((pick for pick in picks if len(set(pick)) > 1), key=sum)
             for pick in mixed[:MIXED]:
-                shapes = [_leaf_shape(ground, ground.widths[index]) for index in pick]
+                shapes = [_leaf_shapes(ground, ground.widths[index])[0] for index in pick]
                 yield Guess(skeleton.build([ground.zeros(shape) for shape in shapes]), "zeros", False)
     yield from itertools.compress(left_out, [not fit for fit in fits])
 
@@ -253,19 +253,22 @@ def _cast(backend: Backend, guess: Guess, dtype: str) -> Iterator[Guess]:
         yield dataclasses.replace(guess, value=found.build(cast))
 
 
-def _leaf_shape(ground: Ground, width: int) -> tuple[int, ...]:
+def _leaf_shapes(ground: Ground, width: int) -> list[tuple[int, ...]]:
+    """The shapes of a part so wide, likeliest first."""
     layout, batch = ground.callee.form.layout, ground.batch
     shape = [int(size) for size in ground.x.shape]
     if layout == "single":
-        return (width,)
+        return [(width,)]
     if layout == "columns":
-        return (width, batch)
-    row = shape[1:]
-    if ground.callee.form.over_time:
-        row = shape[2:]
+        return [(width, batch)]
+    row = shape[2:] if ground.callee.form.over_time else shape[1:]
     if len(row) <= 1:
-        return (batch, width)
-    return (batch, *row[:-1], width) if ground.backend.channels_last() else (batch, width, *row[1:])
+        return [(batch, width)]
+    last, first = (batch, *row[:-1], width), (batch, width, *row[1:])
+    if ground.backend.channels_last():
+        return [last]
+    # Two axes are those of nodes and their features too, not only of channels and places.
+    return [first, last] if len(row) == 2 else [first]
 
 
 def _from_returned(ground: Ground, state: Any, provider: str) -> Iterator[Guess]:
@@ -304,7 +307,8 @@ def state_like(ground: Ground, returned: Any) -> list[Any]:
     """
     backend, signature = ground.backend, ground.callee.signature
     if isinstance(returned, dict):
-        return [returned, *(value for value in returned.values() if not backend.is_tensor(value))]
+        others = [value for value in returned.values() if not backend.is_tensor(value)]
+        return [*([returned[signature.state]] if signature.state in returned else []), returned, *others]
     if not isinstance(returned, (tuple, list)) or hasattr(returned, "_fields") or len(returned) < 2:
         return [] if returned is None else [returned]
     if not signature.input_first:

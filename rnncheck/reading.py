@@ -68,7 +68,8 @@ def readings(
         return [(Reading(1, 2), True)] if count == 2 else []
     found = [(Reading(), True)]
     if isinstance(returned, dict):
-        found += [(Reading(key, len(returned)), True) for key in returned if isinstance(key, str)]
+        keys = sorted((key for key in returned if isinstance(key, str)), key=lambda key: not is_state_name(key))
+        found += [(Reading(key, len(returned)), True) for key in keys]
     places: list[tuple[int | tuple[int, int], bool]] = []
     if count >= 2:
         places += [(1, True), (count - 1, True), ((1, count), True), (0, state_first)]

@@ -10,6 +10,7 @@ from typing import Any
 from rnncheck import roles
 from rnncheck.backends.base import Backend
 from rnncheck.build import Built
+from rnncheck.definitions import is_graph_name
 from rnncheck.roles import Image
 
 LIMIT = 12
@@ -27,8 +28,13 @@ class Kernel:
     outputs: int
 
 
-def input_shapes(built: Built, backend: Backend, cell: Any) -> list[Shape]:
-    """Row shapes of the input to try, likeliest first; an image has its channels where the framework has them."""
+NODES = 4
+"""How many nodes a graph has."""
+
+
+def input_shapes(built: Built, backend: Backend, cell: Any, arguments: Iterable[str] = ()) -> list[Shape]:
+    """Row shapes of the input to try, likeliest first; an image has its channels where the framework has them, and
+    where the ``arguments`` of a step tell of a graph, a row may have nodes."""
     shape = _built_shape(cell)
     if shape is not None:
         return [shape]
@@ -38,7 +44,8 @@ def input_shapes(built: Built, backend: Backend, cell: Any) -> list[Shape]:
     vectors: list[Shape] = [(width,) for width in ([known] if known is not None else _input_widths(weights))]
     image = _image_of(kernels, built.image)
     if image is None:
-        return vectors[:LIMIT]
+        nodes = [(NODES, *vector) for vector in vectors[:2]] if any(map(is_graph_name, arguments)) else []
+        return [*vectors[:2], *nodes, *vectors[2:]][:LIMIT]
     channels = [known] if known is not None else _channels(kernels, built) or [3]
     extents = dict.fromkeys([image.extents, *_extents(weights, image, backend), (8,) * image.dimensions])
     images = [_image(number, size, backend) for size in extents for number in channels]

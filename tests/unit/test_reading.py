@@ -108,4 +108,4 @@ def test_what_is_called_a_state_is_likelier_to_be_one(names: tuple[str, ...], fi
 
 
 def test_a_dict_is_the_state_or_holds_it_under_a_key() -> None:
-    assert places({"y": 1, "h": 2, 3: 4}) == [(None, True), ("y", True), ("h", True)]
+    assert places({"y": 1, "h": 2, 3: 4}) == [(None, True), ("h", True), ("y", True)]
