@@ -18,13 +18,11 @@ import numpy as np
 
 from rnncheck import source
 from rnncheck.backends.base import Array
-from rnncheck.capture import METHOD, Binding, Recording, Return
+from rnncheck.capture import METHOD, Binding, Key, Return
 from rnncheck.definitions import words
 from rnncheck.probes import Lab, Probe, other_rows
 from rnncheck.trace import Computed, Span
 from rnncheck.unroll import Run, State, Step, different
-
-Key = tuple[str, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -241,19 +239,8 @@ def changes(lab: Lab, key: Key, binding: Binding, steps: Sequence[Step]) -> bool
     return any(twin is None or different(numpy(binding.value), numpy(twin.value)) for twin in twins)
 
 
-def keyed(record: Recording | None) -> dict[Key, Binding]:
-    """Each binding by its name, line, frame and how often it was made there before."""
-    found: dict[Key, Binding] = {}
-    seen: Counter[tuple[str, int, int]] = Counter()
-    for binding in record.bindings if record else ():
-        place = (binding.name, binding.line, binding.frame)
-        found[binding.name, binding.line, binding.frame, seen[place]] = binding
-        seen[place] += 1
-    return found
-
-
 def _bindings(step: Step) -> dict[Key, Binding]:
-    return keyed(step.recording)
+    return step.recording.keyed() if step.recording else {}
 
 
 def _array(lab: Lab, binding: Binding | None, like: Array) -> Array | None:
@@ -276,10 +263,10 @@ def _on_its_way(step: Step, binding: Binding, slot: int) -> bool:
     return any(last is leaf for index, leaf in enumerate(step.leaves) if index != slot)
 
 
-_FILLER = frozenset(
+FILLER = frozenset(
     ["new", "next", "old", "prev", "previous", "last", "cur", "current", "state", "states", "t", "tm", "out", "output"]
 )
 
 
 def _affinity(left: str, right: str) -> int:
-    return len((words(re.sub(r"\W", " ", left)) - _FILLER) & (words(re.sub(r"\W", " ", right)) - _FILLER))
+    return len((words(re.sub(r"\W", " ", left)) - FILLER) & (words(re.sub(r"\W", " ", right)) - FILLER))

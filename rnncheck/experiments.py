@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck import build, computed, flow, layers, mutation, probes, rows, source
+from rnncheck import build, computed, flow, layers, leaks, mutation, order, probes, rows, source
 from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged
 from rnncheck.binding import bind
 from rnncheck.build import Built
@@ -30,10 +30,12 @@ from rnncheck.trace import (
     Declaration,
     Influence,
     Initial,
+    Leak,
     Method,
     Slot,
     SlotStep,
     Span,
+    Swap,
     Trace,
     Weight,
 )
@@ -101,19 +103,23 @@ def _observed(
     rng = np.random.default_rng(settings.seed)
     inputs = bound.form.draw(rng, (settings.steps, bound.batch, *shape), bound.input_dtype)
     initial, start = _initial(bound, settings, rng)
-    lab, main, repeatable = _first_run(Lab(bound, settings.seed, inputs, start))
+    lab, main, repeatable, leak = _first_run(Lab(bound, settings.seed, inputs, start))
     trace = _trace(lab, initial, main, repeatable, declared) if lab.slots else _layer_trace(lab, initial, shape)
-    trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=_row_leak(lab, trace, main, shape))
+    trace = dataclasses.replace(trace, leak=leak)
+    mixing, span = _row_leak(lab, trace, main, shape)
+    change = None if mixing is None else mixing.change
+    trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=change, row_span=span)
     convention = bound.convention.describe([slot.name for slot in trace.slots])
     return Observed(trace, built, shape, bound.input_dtype, convention)
 
 
-def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> float | None:
+def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> tuple[rows.Mixing | None, Span | None]:
     """Chance that cannot be repeated would look like a leak."""
     if not trace.repeatable or _is_graph(lab.bound):
-        return None
-    start = main.after(len(main.steps) - 1)
-    return rows.leak(lab.bound, lab.seed, start, shape, probes.WINDOW)
+        return None, None
+    given = lab.bound, lab.seed, main.after(len(main.steps) - 1), shape, probes.WINDOW
+    mixing = rows.leak(*given)
+    return mixing, None if mixing is None else rows.where(*given, mixing, trace.method.path)
 
 
 def _is_graph(bound: Bound) -> bool:
@@ -156,28 +162,23 @@ def _initial(bound: Bound, settings: Settings, rng: np.random.Generator) -> tupl
     return Initial(settings.initial_state, True, tuple(not array.any() for array in start)), State(structure, start)
 
 
-def _first_run(lab: Lab) -> tuple[Lab, Run, bool]:
-    """The recorded unroll, and whether the same run gives the same numbers again.
+def _first_run(lab: Lab) -> tuple[Lab, Run, bool, Leak | None]:
+    """The recorded unroll, whether the same run gives the same numbers again, and what keeps it from doing so.
 
     Where it does not, the cell keeps something between runs, and from then on each run starts from a snapshot
     of it; only chance that rnncheck cannot repeat is left.
     """
     kept = lab.bound.backend.snapshot(lab.bound.cell)
     main = lab.run(lab.inputs, lab.initial, record=True)
-    if _equal(main, lab.run(lab.inputs, lab.initial)):
-        return lab, main, True
+    if leaks.alike(main, lab.run(lab.inputs, lab.initial)):
+        return lab, main, True, None
     kept.restore()
-    lab = dataclasses.replace(lab, bound=dataclasses.replace(lab.bound, kept=kept))
-    main = lab.run(lab.inputs, lab.initial, record=True)
-    return lab, main, _equal(main, lab.run(lab.inputs, lab.initial))
-
-
-def _equal(left: Run, right: Run) -> bool:
-    return all(
-        not different(one, other)
-        for a, b in zip(left.steps, right.steps)
-        for one, other in zip((*a.returned, *a.outputs), (*b.returned, *b.outputs))
-    )
+    again = dataclasses.replace(lab, bound=dataclasses.replace(lab.bound, kept=kept))
+    main = again.run(lab.inputs, lab.initial, record=True)
+    repeatable = leaks.alike(main, again.run(lab.inputs, lab.initial))
+    code = lab.bound.callee.code
+    leak = leaks.leak(lab, kept, code.co_filename if code is not None else None) if repeatable else None
+    return again, main, repeatable, leak
 
 
 def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bool | None) -> Trace:
@@ -231,7 +232,16 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         library=backend.library,
         cuts=tuple(cuts),
         mutations=tuple(mutation.mutations(lab, main, method.path)),
+        swap=_swap(bound, lab, main, seen.probe, bindings, method) if all(behaviour.moves) else None,
     )
+
+
+def _swap(
+    bound: Bound, lab: Lab, main: Run, probe: Probe, bindings: Sequence[Sequence[str]], method: Method
+) -> Swap | None:
+    keys = [(name,) if name else () for name in bound.convention.state.names()]
+    old = [(*known, *key) for known, key in zip(bindings, keys)]
+    return order.swapped(lab, main, probe, old, method.returned_names)
 
 
 def _certain(behaviour: Behaviour, main: Run, connected: Sequence[bool]) -> bool:

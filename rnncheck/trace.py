@@ -232,12 +232,28 @@ class Mutation:
 
 
 @dataclass(frozen=True)
+class Swap:
+    """Two slots that come back in each other's place, as their ``update`` or their ``names`` prove."""
+
+    slots: tuple[int, int]
+    by: str
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What the cell keeps beside its state, by the user's names, and the statement that writes it."""
+
+    places: tuple[str, ...]
+    span: Span | None
+
+
+@dataclass(frozen=True)
 class Trace:
     """All that was seen of one cell; see the classes above for each part. ``library`` is what it is written with.
 
     ``kind`` is ``layer`` for what runs over a whole sequence and takes no state: it has no slots, and ``memory`` tells
     whether an early step reached a later output. ``row_leak`` is how much other rows of the batch changed a row,
-    ``graph`` that they are the nodes of a graph.
+    at the statement ``row_span``, ``graph`` that they are the nodes of a graph.
     """
 
     backend: str
@@ -258,8 +274,11 @@ class Trace:
     row_leak: float | None = None
     graph: bool = False
     memory: bool | None = None
+    row_span: Span | None = None
     cuts: tuple[Cut, ...] = ()
     mutations: tuple[Mutation, ...] = ()
+    swap: Swap | None = None
+    leak: Leak | None = None
 
     @property
     def conclusive_redraws(self) -> tuple[Behaviour, ...]:
