@@ -39,7 +39,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rnncheck.findings import Finding
-from rnncheck.rules.base import Rule, at, listing
+from rnncheck.rules.base import Rule, at, listing, needs_state
 from rnncheck.trace import Trace
 
 
@@ -62,7 +62,7 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 
 def _inapplicable(trace: Trace) -> str | None:
-    return None if trace.repeatable else "no two runs of it are alike"
+    return needs_state(trace) or (None if trace.repeatable else "no two runs of it are alike")
 
 
 RULE = Rule(
