@@ -9,7 +9,7 @@ import itertools
 import re
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from editing import Draft, Module
 from operators import OPERATORS, Mutant, Operator, mutants
 from proof import truly
 from steps import Cell
+from verdict import Verdict, judged
 
 from zoo import check
 
@@ -119,40 +120,11 @@ def _class(path: Path, name: str) -> type:
     return found
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What was said of a mutant. ``said`` are the errors and warnings that follow from no other, as (rule, severity,
-    index of the state, line)."""
-
-    found: bool
-    right_slot: bool
-    right_line: bool
-    said: tuple[tuple[str, str, int | None, int | None], ...]
-    error: str | None = None
-
-
 def checked(broken: Broken) -> Verdict:
     """Check a mutant as a user would type it."""
     entry = replace(broken.cell.entry, target=f"{broken.path}:{broken.name}")
-    return judged(broken, check(entry, seed=0))
-
-
-def judged(broken: Broken, result: Mapping[str, Any]) -> Verdict:
-    operator = BY_NAME[broken.mutant.operator]
-    counting = [item for item in result["findings"] if not item["explained_by"] and item["severity"] != "note"]
-    said = tuple((item["rule"], item["severity"], item["state_index"], item["line"]) for item in counting)
-    found = [item for item in counting if item["rule"] == operator.rule]
-    slots = {item["state_index"] for item in found}
-    whole = len(broken.slots) in (0, len(broken.cell.step.slots)) or (None in slots and len(broken.slots) > 1)
-    right_slot = bool(found) and (whole or set(broken.slots) <= slots)
-    if operator.rule in ("leaked-state", "batch-leak", "ignored-input", "swapped-states"):
-        right_slot = bool(found)
-    lines = set(broken.mutant.lines)
-    right_line = any(
-        lines & set(range(item["line"] or 0, (item["end_line"] or item["line"] or 0) + 1)) for item in found
-    )
-    error = result["error"]["message"] if result["error"] else None
-    return Verdict(bool(found), right_slot, right_line, said, error)
+    count = len(broken.cell.step.slots)
+    return judged(BY_NAME[broken.mutant.operator], broken.slots, count, broken.mutant.lines, check(entry, seed=0))
 
 
 def difference(broken: Broken) -> str:

@@ -165,7 +165,7 @@ class Site:
         parts: list[ast.expr] | None = None
         if isinstance(value, (ast.Tuple, ast.List)):
             parts = value.elts
-        elif isinstance(value, ast.Call) and self.step.kind == "named":
+        elif isinstance(value, ast.Call) and self.step.kind == "named" and _puts_together(value):
             given = {keyword.arg: keyword.value for keyword in value.keywords} | dict(zip(self.step.keys, value.args))
             parts = [given[key] for key in self.step.keys if key in given]
         elif isinstance(value, ast.Dict):
@@ -187,6 +187,12 @@ class Site:
             elif isinstance(value, ast.Call) and ast.unparse(value.func) in ("tuple", "list") and value.args:
                 value = value.args[0]
         return value
+
+
+def _puts_together(call: ast.Call) -> bool:
+    """Whether a call makes a named tuple of its arguments."""
+    name = ast.unparse(call.func).rpartition(".")[2]
+    return name == "_replace" or name.lstrip("_")[:1].isupper()
 
 
 def _targets(node: ast.stmt) -> Iterator[ast.expr]:
@@ -634,12 +640,14 @@ def mutants(operator: Operator, site: Site, slots: tuple[int, ...], first: int =
 
 def drop_terms(site: Site, draft: Draft, names: Sequence[str]) -> None:
     """Leave out of every sum the term that comes from these values, through the names that are given to them."""
-    tainted = set(names)
+    arguments = site.function.args
+    tainted, unbound = set(names), set(names) - {item.arg for item in (*arguments.args, *arguments.kwonlyargs)}
     for node in site.simple:
         rest = site.uses(node, tuple(tainted))
         targets = {ast.unparse(target) for target in _targets(node)}
         if not rest:
-            tainted -= targets
+            tainted -= targets - unbound
+            unbound -= targets
             continue
         if isinstance(node, ast.AugAssign) and ast.unparse(node.target) not in tainted:
             if not isinstance(node.op, (ast.Add, ast.Sub)):
@@ -657,6 +665,7 @@ def drop_terms(site: Site, draft: Draft, names: Sequence[str]) -> None:
             dropped.append(term)
             draft.replace(sum_, _without_breaks(site.module.source(other)))
         else:
+            tainted -= targets
             continue
         if dropped or not isinstance(node, ast.Assign):
             raise Unfit("the value is no term of a sum")
