@@ -255,6 +255,15 @@ def _class_bodies(cls: type) -> Iterator[tuple[str, ast.ClassDef]]:
                 yield path, node
 
 
+def names_attribute(cls: type, attribute: str) -> bool:
+    """Whether the code of a class names this attribute of anything, as ``torch.jit``."""
+    return any(
+        isinstance(part, ast.Attribute) and part.attr == attribute
+        for node in class_bodies(cls)
+        for part in ast.walk(node)
+    )
+
+
 @dataclass(frozen=True)
 class Mention:
     """A line that names an attribute of ``self``; ``conditional``: inside an expression that may not be evaluated."""

@@ -283,6 +283,16 @@ class Growth:
 
 
 @dataclass(frozen=True)
+class Mismatch:
+    """A form of the cell that ``refused`` it with this complaint, at a statement, or gave numbers with this ``gap``."""
+
+    way: str
+    refused: str | None
+    span: Span | None
+    gap: float | None
+
+
+@dataclass(frozen=True)
 class Trace:
     """All that was seen of one cell; see the classes above for each part. ``library`` is what it is written with.
 
@@ -316,6 +326,8 @@ class Trace:
     swap: Swap | None = None
     leak: Leak | None = None
     fault: Fault | None = None
+    forms: tuple[str, ...] = ()
+    mismatch: Mismatch | None = None
     retyped: tuple[Retyped, ...] = ()
     growth: tuple[Growth, ...] = ()
     decay: float | None = None
