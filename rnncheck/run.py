@@ -1,11 +1,12 @@
-"""Rules over a Trace: which apply, which are left out, and one rule's crash kept from the others."""
+"""Rules over a Trace: which apply, what of their findings is suppressed, and one rule's crash kept from the others."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from rnncheck.findings import Finding, Outcome
+from rnncheck import suppression
+from rnncheck.findings import Finding, Outcome, Suppression
 from rnncheck.rules import RULES
 from rnncheck.rules.base import Rule
 from rnncheck.settings import Settings
@@ -16,51 +17,64 @@ def apply(
     trace: Trace, settings: Settings, rules: Sequence[Rule] = RULES
 ) -> tuple[tuple[Finding, ...], tuple[Outcome, ...]]:
     """What the rules find, root causes first, and how each of them ended."""
+    asked = suppression.asked(settings)
     findings: list[Finding] = []
-    outcomes = []
+    without: dict[str, Outcome] = {}
     for rule in rules:
-        found, outcome = _one(rule, trace, settings)
+        found, outcome = _one(rule, trace, settings, asked)
         findings.extend(found)
-        outcomes.append(outcome)
-    settled = _settle(findings, settings)
-    kept = {finding.rule for finding in settled}
-    return tuple(settled), tuple(_without(outcome, findings, kept) for outcome in outcomes)
+        if outcome is not None:
+            without[rule.id] = outcome
+    settled = _settle(suppression.marked(findings, trace, settings), asked)
+    return tuple(settled), tuple(without.get(rule.id) or _outcome(rule, settled) for rule in rules)
 
 
-def _without(outcome: Outcome, findings: Sequence[Finding], kept: set[str]) -> Outcome:
-    """The outcome of a rule whose findings all follow from a cause that is ignored."""
-    causes = {finding.explained_by for finding in findings if finding.rule == outcome.rule}
-    if outcome.outcome != "failed" or outcome.rule in kept:
-        return outcome
-    return Outcome(
-        outcome.rule, "skipped", f"follows from {' and '.join(sorted(filter(None, causes)))}, which is ignored"
-    )
-
-
-def _one(rule: Rule, trace: Trace, settings: Settings) -> tuple[list[Finding], Outcome]:
-    if rule.id in settings.ignore:
-        return [], Outcome(rule.id, "skipped", "ignored")
+def _one(
+    rule: Rule, trace: Trace, settings: Settings, asked: Mapping[str, Suppression]
+) -> tuple[list[Finding], Outcome | None]:
+    """What a rule finds, or why it finds nothing."""
     if settings.select and rule.id not in settings.select:
         return [], Outcome(rule.id, "skipped", "not selected")
     reason = rule.inapplicable(trace)
     if reason is not None:
-        return [], Outcome(rule.id, "skipped", reason)
+        return [], Outcome(rule.id, "skipped", "ignored" if rule.id in asked else reason)
     try:
-        found = list(rule.check(trace))
+        return list(rule.check(trace)), None
     except Exception as error:
-        return [], Outcome(rule.id, "crashed", f"{type(error).__name__}: {error}")
-    failed = any(finding.severity != "note" for finding in found)
-    return found, Outcome(rule.id, "failed" if failed else "passed")
+        crash = f"{type(error).__name__}: {error}"
+        if rule.id in asked:
+            return [], Outcome(rule.id, "skipped", f"ignored; it crashed: {crash}")
+        return [], Outcome(rule.id, "crashed", crash)
 
 
-def _settle(findings: list[Finding], settings: Settings) -> list[Finding]:
-    """Keep what follows from a cause only with its cause: gone when that is ignored, a finding of its own
-    when that was not run."""
-    causes = {finding.rule for finding in findings if finding.explained_by is None}
-    kept = []
+def _outcome(rule: Rule, findings: Sequence[Finding]) -> Outcome:
+    found = [finding for finding in findings if finding.rule == rule.id and finding.severity != "note"]
+    if not found:
+        return Outcome(rule.id, "passed")
+    reasons = [finding.suppressed for finding in found if finding.suppressed is not None]
+    if len(reasons) < len(found):
+        return Outcome(rule.id, "failed")
+    return Outcome(rule.id, "suppressed", reasons[0].reason)
+
+
+def _settle(findings: Sequence[Finding], asked: Mapping[str, Suppression]) -> list[Finding]:
+    """Keep what follows from a cause with its cause: suppressed when that is, a finding of its own when that was
+    not run."""
+    causes: dict[str, list[Suppression | None]] = {}
     for finding in findings:
-        if finding.explained_by is None or finding.explained_by in causes:
-            kept.append(finding)
-        elif finding.explained_by not in settings.ignore:
-            kept.append(dataclasses.replace(finding, explained_by=None))
-    return sorted(kept, key=lambda finding: finding.explained_by is not None)
+        if finding.explained_by is None:
+            causes.setdefault(finding.rule, []).append(finding.suppressed)
+    settled = [_following(finding, causes, asked) for finding in findings]
+    return sorted(settled, key=lambda finding: finding.explained_by is not None)
+
+
+def _following(
+    finding: Finding, causes: Mapping[str, Sequence[Suppression | None]], asked: Mapping[str, Suppression]
+) -> Finding:
+    cause = finding.explained_by
+    if cause is None or finding.suppressed is not None:
+        return finding
+    if cause not in causes and cause not in asked:
+        return dataclasses.replace(finding, explained_by=None)
+    reasons = causes.get(cause) or [asked[cause]]
+    return finding if None in reasons else dataclasses.replace(finding, suppressed=reasons[0])

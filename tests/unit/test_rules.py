@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from traces import behaviour, computed, layer, stuck, trace
 
-from rnncheck.findings import Finding
+from rnncheck.findings import Finding, Suppression
 from rnncheck.rules import IDS, RULES, by_id
 from rnncheck.run import apply
 from rnncheck.settings import Settings
@@ -299,8 +299,21 @@ class TestRunningRules:
         assert [finding.rule for finding in findings] == ["returned-old-state"]
         assert (outcomes[1].outcome, outcomes[1].reason) == ("crashed", "ZeroDivisionError: boom")
 
-    def test_ignoring_a_cause_also_drops_what_follows_from_it(self) -> None:
-        assert found(stuck(), ignore=("returned-old-state",)) == []
+    def test_ignoring_a_cause_also_suppresses_what_follows_from_it(self) -> None:
+        findings, outcomes = apply(stuck(), Settings(ignore=("returned-old-state",)))
+        assert [(finding.rule, finding.suppressed) for finding in findings] == [
+            ("returned-old-state", Suppression("option")),
+            ("unchanged-initial-state", Suppression("option")),
+        ]
+        assert "failed" not in [outcome.outcome for outcome in outcomes]
+
+    def test_a_crash_of_an_ignored_rule_is_ignored(self) -> None:
+        def crash(given: Trace) -> list[Finding]:
+            raise ZeroDivisionError("boom")
+
+        broken = dataclasses.replace(RULES[1], check=crash)
+        _, (outcome,) = apply(stuck(), Settings(ignore=(broken.id,)), (broken,))
+        assert (outcome.outcome, outcome.reason) == ("skipped", "ignored; it crashed: ZeroDivisionError: boom")
 
     def test_selecting_a_consequence_makes_it_a_finding_of_its_own(self) -> None:
         given = found(stuck(), select=("unchanged-initial-state",))
