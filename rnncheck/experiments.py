@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck import build, computed, layers, probes, rows, source
+from rnncheck import build, computed, flow, layers, leaks, mutation, order, probes, rows, source
 from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged
 from rnncheck.binding import bind
 from rnncheck.build import Built
@@ -30,10 +30,12 @@ from rnncheck.trace import (
     Declaration,
     Influence,
     Initial,
+    Leak,
     Method,
     Slot,
     SlotStep,
     Span,
+    Swap,
     Trace,
     Weight,
 )
@@ -101,19 +103,23 @@ def _observed(
     rng = np.random.default_rng(settings.seed)
     inputs = bound.form.draw(rng, (settings.steps, bound.batch, *shape), bound.input_dtype)
     initial, start = _initial(bound, settings, rng)
-    lab, main, repeatable = _first_run(Lab(bound, settings.seed, inputs, start))
+    lab, main, repeatable, leak = _first_run(Lab(bound, settings.seed, inputs, start))
     trace = _trace(lab, initial, main, repeatable, declared) if lab.slots else _layer_trace(lab, initial, shape)
-    trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=_row_leak(lab, trace, main, shape))
+    trace = dataclasses.replace(trace, leak=leak)
+    mixing, span = _row_leak(lab, trace, main, shape)
+    change = None if mixing is None else mixing.change
+    trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=change, row_span=span)
     convention = bound.convention.describe([slot.name for slot in trace.slots])
     return Observed(trace, built, shape, bound.input_dtype, convention)
 
 
-def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> float | None:
+def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> tuple[rows.Mixing | None, Span | None]:
     """Chance that cannot be repeated would look like a leak."""
     if not trace.repeatable or _is_graph(lab.bound):
-        return None
-    start = main.after(len(main.steps) - 1)
-    return rows.leak(lab.bound, lab.seed, start, shape, probes.WINDOW)
+        return None, None
+    given = lab.bound, lab.seed, main.after(len(main.steps) - 1), shape, probes.WINDOW
+    mixing = rows.leak(*given)
+    return mixing, None if mixing is None else rows.where(*given, mixing, trace.method.path)
 
 
 def _is_graph(bound: Bound) -> bool:
@@ -156,28 +162,23 @@ def _initial(bound: Bound, settings: Settings, rng: np.random.Generator) -> tupl
     return Initial(settings.initial_state, True, tuple(not array.any() for array in start)), State(structure, start)
 
 
-def _first_run(lab: Lab) -> tuple[Lab, Run, bool]:
-    """The recorded unroll, and whether the same run gives the same numbers again.
+def _first_run(lab: Lab) -> tuple[Lab, Run, bool, Leak | None]:
+    """The recorded unroll, whether the same run gives the same numbers again, and what keeps it from doing so.
 
     Where it does not, the cell keeps something between runs, and from then on each run starts from a snapshot
     of it; only chance that rnncheck cannot repeat is left.
     """
     kept = lab.bound.backend.snapshot(lab.bound.cell)
     main = lab.run(lab.inputs, lab.initial, record=True)
-    if _equal(main, lab.run(lab.inputs, lab.initial)):
-        return lab, main, True
+    if leaks.alike(main, lab.run(lab.inputs, lab.initial)):
+        return lab, main, True, None
     kept.restore()
-    lab = dataclasses.replace(lab, bound=dataclasses.replace(lab.bound, kept=kept))
-    main = lab.run(lab.inputs, lab.initial, record=True)
-    return lab, main, _equal(main, lab.run(lab.inputs, lab.initial))
-
-
-def _equal(left: Run, right: Run) -> bool:
-    return all(
-        not different(one, other)
-        for a, b in zip(left.steps, right.steps)
-        for one, other in zip((*a.returned, *a.outputs), (*b.returned, *b.outputs))
-    )
+    again = dataclasses.replace(lab, bound=dataclasses.replace(lab.bound, kept=kept))
+    main = again.run(lab.inputs, lab.initial, record=True)
+    repeatable = leaks.alike(main, again.run(lab.inputs, lab.initial))
+    code = lab.bound.callee.code
+    leak = leaks.leak(lab, kept, code.co_filename if code is not None else None) if repeatable else None
+    return again, main, repeatable, leak
 
 
 def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bool | None) -> Trace:
@@ -193,10 +194,11 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
             hint="Its first state may lie outside its domain: try --initial-state ones.",
         )
     behaviour = seen.behaviour
-    gradients, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
+    gradients, later, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
+    cuts = () if gradients is None else flow.cuts(lab, seen.probe, gradients, later, method.path)
     if gradients is not None and not all(behaviour.read):
         for number in range(UNREAD_GRADIENTS):
-            more, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
+            more, _, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
             gradients = gradients if more is None else _merged(gradients, more)
     never = None if gradients is None or all(behaviour.read) else _never_used(lab, seen.probe, gradients)
     redrawn: tuple[Behaviour, ...] = ()
@@ -206,7 +208,7 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
     elif gradients is not None:
         # Chance that cannot be repeated looks like influence; whether the state is connected at all does not.
         behaviour = dataclasses.replace(behaviour, read=connected)
-    method = _described(method, lab, main, seen.probe, bindings, behaviour.read)
+    method = _described(method, lab, main, seen.probe, bindings, behaviour)
     candidates = [() if behaviour.moves[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
     chosen = computed.assign(candidates, names)
     targets = (*names, "output") if main.steps[0].outputs else tuple(names)
@@ -228,7 +230,18 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         computed=tuple(chosen),
         repeatable=repeatable,
         library=backend.library,
+        cuts=tuple(cuts),
+        mutations=tuple(mutation.mutations(lab, main, method.path)),
+        swap=_swap(bound, lab, main, seen.probe, bindings, method) if all(behaviour.moves) else None,
     )
+
+
+def _swap(
+    bound: Bound, lab: Lab, main: Run, probe: Probe, bindings: Sequence[Sequence[str]], method: Method
+) -> Swap | None:
+    keys = [(name,) if name else () for name in bound.convention.state.names()]
+    old = [(*known, *key) for known, key in zip(bindings, keys)]
+    return order.swapped(lab, main, probe, old, method.returned_names)
 
 
 def _certain(behaviour: Behaviour, main: Run, connected: Sequence[bool]) -> bool:
@@ -248,10 +261,10 @@ def _described(
     main: Run,
     probe: Probe,
     bindings: tuple[tuple[str, ...], ...],
-    read: tuple[bool, ...],
+    behaviour: Behaviour,
 ) -> Method:
     """The method with what was seen of its running code."""
-    record = main.steps[0].recording
+    record, read = main.steps[0].recording, behaviour.read
     where, width = (None, None) if all(read) else computed.entered(lab, probe, method.path)
     losses = [
         (None, False) if read[slot] else computed.lost(lab, probe, slot, bindings[slot], method.path)
@@ -269,6 +282,7 @@ def _described(
         entered_width=width,
         lost=tuple(span for span, _ in losses),
         overwritten=tuple(overwritten for _, overwritten in losses),
+        deaf=None if behaviour.hears else computed.unheard(lab, probe, method.input_parameter, method.path),
     )
 
 
@@ -374,8 +388,12 @@ def _other_probe(lab: Lab, probe: Probe, number: int) -> Probe:
     return Probe(State(probe.start.structure, probe.others), probe.others, inputs, 50 + number)
 
 
-def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | None, str | None]:
-    """Gradients of each slot and the output over a few steps by the slots and the input, or why there are none."""
+Later = Sequence[float | None]
+
+
+def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | None, Later, str | None]:
+    """Gradients of each slot and the output over a few steps by the slots and the input, those of everything from the
+    second step on, or why there are none."""
     bound = lab.bound
     backend = bound.backend
 
@@ -384,20 +402,24 @@ def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | No
         found, leaves = probe.start.structure, list(sources[:-1])
         slots: list[list[Tensor]] = [[] for _ in leaves]
         outputs: list[Tensor] = []
+        later: list[Tensor] = []
         for index in range(len(probe.inputs)):
             x = bound.form.lay(sources[-1][index])
             output, found, leaves = bound.split(bound.callee.call(x, found.build(leaves)))
             for slot, leaf in zip(slots, leaves):
                 slot.append(leaf)
-            outputs.extend(flatten(output, backend.is_tensor)[1])
-        return [*slots, outputs] if has_output else slots
+            given = flatten(output, backend.is_tensor)[1]
+            outputs.extend(given)
+            later.extend([*leaves, *given] if index else ())
+        return [*slots, outputs, later] if has_output else [*slots, later]
 
     leaves = bound.state(probe.start.arrays)
     sources = [*zip(probe.start.arrays, map(backend.dtype, leaves)), (probe.inputs, bound.input_dtype)]
     try:
-        return backend.gradients(run, sources, backend.weights(bound.cell)), None
+        found = backend.gradients(run, sources, backend.weights(bound.cell))
+        return Gradients(found.sources[:-1], found.weights), found.sources[-1], None
     except Exception as error:
-        return None, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return None, (), f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _merged(left: Gradients, right: Gradients) -> Gradients:
@@ -439,7 +461,7 @@ def _never_used(lab: Lab, probe: Probe, gradients: Gradients) -> Sequence[bool]:
     try:
         for weight in backend.weights(cell):
             weight.assign(0.3 * rng.standard_normal(weight.shape).astype("float32"))
-        again, _ = _gradients(lab, probe, has_output=True)
+        again, _, _ = _gradients(lab, probe, has_output=True)
     finally:
         before.restore()
     if again is None:

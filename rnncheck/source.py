@@ -162,6 +162,36 @@ def rewrite_return(path: str | None, line: int, replacements: Mapping[str, str],
     return f"return {text[1:-1] if isinstance(value, ast.Tuple) and len(value.elts) > 1 else text}"
 
 
+def rewrite_state(path: str | None, line: int, replacements: Mapping[str, str]) -> str | None:
+    """Likewise, but only inside the innermost tuple, list or dict that holds all of them."""
+    node = statement(path, line)
+    if not isinstance(node, ast.Return) or node.value is None:
+        return None
+    copied = ast.parse(ast.unparse(node)).body[0]
+    assert isinstance(copied, ast.Return)
+    assert copied.value is not None
+    wanted = {ast.unparse(ast.parse(old, mode="eval").body): new for old, new in replacements.items()}
+    holding = [
+        part
+        for part in ast.walk(copied.value)
+        if isinstance(part, (ast.Tuple, ast.List, ast.Dict))
+        and len({wanted[ast.unparse(item)] for item in _items(part) if ast.unparse(item) in wanted}) >= 2
+    ]
+    if not holding:
+        return None
+    innermost = holding[-1]
+    for item in _items(innermost):
+        new = wanted.get(ast.unparse(item))
+        if isinstance(item, ast.Name) and new is not None:
+            item.id = new
+    text = ast.unparse(copied.value)
+    return f"return {text[1:-1] if isinstance(copied.value, ast.Tuple) and len(copied.value.elts) > 1 else text}"
+
+
+def _items(container: ast.Tuple | ast.List | ast.Dict) -> list[ast.expr]:
+    return container.values if isinstance(container, ast.Dict) else container.elts
+
+
 def add_term(path: str | None, line: int, term: str) -> str | None:
     """The assignment on a line with a term added to its value; None where that is not simply a sum of products."""
     node = statement(path, line)

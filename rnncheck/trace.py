@@ -93,12 +93,17 @@ class Behaviour:
     ``moves_from_initial``: likewise from the cell's own initial state, for some input.
     ``read``: another value in the slot changed an output, another slot, or its own update.
     ``finite``: the numbers stayed finite, without which nothing is concluded.
+    ``hears``: another input changed a slot or an output.
+    ``still``: the units of the slot (an array of bool, ``slot shape``) that came back as they went in at every step
+    and in every row, whatever the values; none where that cannot be told.
     """
 
     moves: tuple[bool, ...]
     moves_from_initial: tuple[bool, ...]
     read: tuple[bool, ...]
     finite: bool
+    hears: bool = True
+    still: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,7 @@ class Method:
     lost: tuple[Span | None, ...] = ()
     overwritten: tuple[bool, ...] = ()
     stored: tuple[Span | None, ...] = ()
+    deaf: Span | None = None
     defined: tuple[str, int] | None = None
 
     def handed_back(self, slot: int) -> Span | None:
@@ -202,12 +208,54 @@ class Declaration:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """A slot without a gradient through time: its old value on the ``way`` in, or what comes back on the way out,
+    at a statement. ``whole``: a method that runs over a whole sequence cuts it there alone. ``nothing``: no gradient
+    reaches anything that the cell gives."""
+
+    slot: int
+    way: str
+    span: Span | None
+    whole: bool = False
+    nothing: bool = False
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """What was passed in as a slot was changed in place by a statement: the tensor, or the ``container`` (a list, a
+    dict) that held it. ``returned``: that very object came back as the state. ``queue``: at least half of the numbers
+    are old ones, shifted or left alone."""
+
+    slot: int
+    container: str | None
+    returned: bool
+    queue: bool
+    span: Span | None
+
+
+@dataclass(frozen=True)
+class Swap:
+    """Two slots that come back in each other's place, as their ``update`` or their ``names`` prove."""
+
+    slots: tuple[int, int]
+    by: str
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What the cell keeps beside its state, by the user's names, and the statement that writes it."""
+
+    places: tuple[str, ...]
+    span: Span | None
+
+
+@dataclass(frozen=True)
 class Trace:
     """All that was seen of one cell; see the classes above for each part. ``library`` is what it is written with.
 
     ``kind`` is ``layer`` for what runs over a whole sequence and takes no state: it has no slots, and ``memory`` tells
     whether an early step reached a later output. ``row_leak`` is how much other rows of the batch changed a row,
-    ``graph`` that they are the nodes of a graph.
+    at the statement ``row_span``, ``graph`` that they are the nodes of a graph.
     """
 
     backend: str
@@ -228,6 +276,11 @@ class Trace:
     row_leak: float | None = None
     graph: bool = False
     memory: bool | None = None
+    row_span: Span | None = None
+    cuts: tuple[Cut, ...] = ()
+    mutations: tuple[Mutation, ...] = ()
+    swap: Swap | None = None
+    leak: Leak | None = None
 
     @property
     def conclusive_redraws(self) -> tuple[Behaviour, ...]:

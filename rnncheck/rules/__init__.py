@@ -5,9 +5,14 @@ from __future__ import annotations
 from rnncheck.rules import (
     batch_leak,
     detached_state,
+    ignored_input,
     ignored_recurrence,
+    leaked_state,
     missing_state_size,
+    mutated_state,
+    partial_freeze,
     returned_old_state,
+    swapped_states,
     unchanged_initial_state,
 )
 from rnncheck.rules.base import Rule
@@ -16,7 +21,12 @@ RULES: tuple[Rule, ...] = (
     returned_old_state.RULE,
     ignored_recurrence.RULE,
     unchanged_initial_state.RULE,
+    ignored_input.RULE,
+    partial_freeze.RULE,
+    swapped_states.RULE,
     detached_state.RULE,
+    leaked_state.RULE,
+    mutated_state.RULE,
     batch_leak.RULE,
     missing_state_size.RULE,
 )
