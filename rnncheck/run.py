@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rnncheck import suppression
 from rnncheck.findings import Finding, Outcome, Suppression
@@ -58,23 +58,35 @@ def _outcome(rule: Rule, findings: Sequence[Finding]) -> Outcome:
 
 
 def _settle(findings: Sequence[Finding], asked: Mapping[str, Suppression]) -> list[Finding]:
-    """Keep what follows from a cause with its cause: suppressed when that is, a finding of its own when that was
+    """Keep what follows from a cause with its root cause: suppressed when that is, a finding of its own when that was
     not run."""
-    causes: dict[str, list[Suppression | None]] = {}
-    for finding in findings:
+    known = {finding.rule for finding in findings} | asked.keys()
+    linked = [
+        finding if finding.explained_by in known else dataclasses.replace(finding, explained_by=None)
+        for finding in findings
+    ]
+    roots: dict[str, list[Suppression | None]] = {}
+    for finding in linked:
         if finding.explained_by is None:
-            causes.setdefault(finding.rule, []).append(finding.suppressed)
-    settled = [_following(finding, causes, asked) for finding in findings]
+            roots.setdefault(finding.rule, []).append(finding.suppressed)
+    links = {finding.rule: finding.explained_by for finding in linked}
+    settled = []
+    for finding in linked:
+        cause, why = _root(finding, roots, links), finding.suppressed
+        if cause is not None and why is None:
+            reasons = roots.get(cause) or [asked[cause]]
+            why = None if None in reasons else reasons[0]
+        settled.append(dataclasses.replace(finding, explained_by=cause, suppressed=why))
     return sorted(settled, key=lambda finding: finding.explained_by is not None)
 
 
-def _following(
-    finding: Finding, causes: Mapping[str, Sequence[Suppression | None]], asked: Mapping[str, Suppression]
-) -> Finding:
+def _root(finding: Finding, roots: Collection[str], links: Mapping[str, str | None]) -> str | None:
+    """The rule at which the causes of a finding end; None where they lead back to it."""
+    passed: list[str] = []
     cause = finding.explained_by
-    if cause is None or finding.suppressed is not None:
-        return finding
-    if cause not in causes and cause not in asked:
-        return dataclasses.replace(finding, explained_by=None)
-    reasons = causes.get(cause) or [asked[cause]]
-    return finding if None in reasons else dataclasses.replace(finding, suppressed=reasons[0])
+    while cause is not None and cause not in roots and cause in links:
+        if cause in passed:
+            return None
+        passed.append(cause)
+        cause = links[cause]
+    return cause

@@ -10,6 +10,7 @@ from traces import UNITS, behaviour, computed, layer, stuck, trace
 
 from rnncheck.findings import Finding, Suppression
 from rnncheck.rules import IDS, RULES, by_id
+from rnncheck.rules.base import Rule
 from rnncheck.run import apply
 from rnncheck.settings import Settings
 from rnncheck.trace import Cut, Declaration, Initial, Leak, Mutation, Span, Swap, Trace, Weight
@@ -395,6 +396,17 @@ class TestRunningRules:
         broken = dataclasses.replace(RULES[1], check=crash)
         _, (outcome,) = apply(stuck(), Settings(ignore=(broken.id,)), (broken,))
         assert (outcome.outcome, outcome.reason) == ("skipped", "ignored; it crashed: ZeroDivisionError: boom")
+
+    def test_what_follows_from_a_consequence_is_explained_by_the_root(self) -> None:
+        def says(rule: str, cause: str | None) -> Rule:
+            return Rule(rule, "", lambda trace: [Finding(rule, "error", "", explained_by=cause)])
+
+        chain = [says("a", None), says("b", "a"), says("c", "b"), says("d", "not-run"), says("e", "d")]
+        circle = [says("f", "g"), says("g", "f")]
+        findings, _ = apply(trace(), Settings(), [*chain, *circle])
+        assert {finding.rule: finding.explained_by for finding in findings} == {
+            "a": None, "b": "a", "c": "a", "d": None, "e": "d", "f": None, "g": None,
+        }  # fmt: skip
 
     def test_selecting_a_consequence_makes_it_a_finding_of_its_own(self) -> None:
         given = found(stuck(), select=("unchanged-initial-state",))
