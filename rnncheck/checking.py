@@ -97,7 +97,7 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
     except Exception as error:
         return no_verdict(loaded.name, _own_defect(error), settings, loaded.remarks)
     findings, outcomes = apply(observed.trace, settings)
-    problem = _unfinished(outcomes, observed.trace)
+    problem = _unfinished(outcomes, observed.trace, settings)
     flagged = any(finding.severity != "note" and finding.suppressed is None for finding in findings)
     trace = observed.trace
     return Result(
@@ -118,17 +118,21 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
     )
 
 
-def _unfinished(outcomes: Sequence[Outcome], trace: Trace) -> Problem | None:
+def _unfinished(outcomes: Sequence[Outcome], trace: Trace, settings: Settings) -> Problem | None:
     """A rule that crashed, or that none ran, or none about memory: then nothing was checked."""
     for outcome in outcomes:
         if outcome.outcome == "crashed":
             return Problem("internal", f"The rule {outcome.rule} crashed: {outcome.reason}")
-        if outcome.reason == UNKNOWN:
+        if outcome.reason == UNKNOWN and outcome.rule not in suppression.asked(settings):
             name = f"{trace.method.class_name}.{trace.method.name}()"
             return Problem(
                 "call",
                 f"{name} takes no state, and {outcome.reason}: not even its last step reaches its output.",
                 "Name the method that is one step with --method, or say what its state is with --state.",
+            )
+        if trace.fault is not None and (outcome.rule, outcome.outcome) == (trace.fault.rule, "suppressed"):
+            return Problem(
+                "call", f"Nothing else was checked: the experiments ended with {outcome.rule}, which is ignored."
             )
     if not any(outcome.outcome in ("passed", "failed", "suppressed") for outcome in outcomes):
         reasons = ", ".join(f"{outcome.rule} ({outcome.reason})" for outcome in outcomes)

@@ -35,9 +35,9 @@ def _one(
     """What a rule finds, or why it finds nothing."""
     if settings.select and rule.id not in settings.select:
         return [], Outcome(rule.id, "skipped", "not selected")
-    reason = rule.inapplicable(trace)
+    reason = _ended(rule, trace) or rule.inapplicable(trace)
     if reason is not None:
-        return [], Outcome(rule.id, "skipped", "ignored" if rule.id in asked else reason)
+        return [], Outcome(rule.id, "skipped", reason)
     try:
         return list(rule.check(trace)), None
     except Exception as error:
@@ -45,6 +45,12 @@ def _one(
         if rule.id in asked:
             return [], Outcome(rule.id, "skipped", f"ignored; it crashed: {crash}")
         return [], Outcome(rule.id, "crashed", crash)
+
+
+def _ended(rule: Rule, trace: Trace) -> str | None:
+    """Why a rule has nothing to go by, where the experiments ended early."""
+    fault = trace.fault
+    return None if fault is None or fault.rule == rule.id else f"the experiments ended with {fault.rule}"
 
 
 def _outcome(rule: Rule, findings: Sequence[Finding]) -> Outcome:

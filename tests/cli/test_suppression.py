@@ -87,6 +87,31 @@ def test_another_finding_still_fails(rnncheck, write) -> None:
     assert "2 cells: 1 error, 1 clean" in done.out
 
 
+def test_a_cell_of_which_nothing_else_can_be_told_has_no_verdict(rnncheck, write) -> None:
+    text = """
+        import torch
+        from torch import nn
+
+        class Cell(nn.Module):  # COMMENT
+            def __init__(self, input_size, hidden_size):
+                super().__init__()
+                self.cell = nn.GRUCell(input_size, hidden_size)
+
+            def init_hidden(self, batch_size):
+                return torch.zeros(batch_size, self.cell.hidden_size)
+
+            def forward(self, x, h):
+                return self.cell(x, h).unsqueeze(0)
+        """
+    write("cells.py", text)
+    failing = rnncheck("cells.py", "--output-format", "concise")
+    assert (failing.status, "state-shape-mismatch" in failing.out) == (1, True)
+    write("cells.py", text.replace("COMMENT", "rnncheck: ignore[state-shape-mismatch] meant"))
+    done = rnncheck("cells.py")
+    assert done.status == 2
+    assert "the experiments ended with state-shape-mismatch, which is ignored." in " ".join(done.out.split())
+
+
 def test_a_comment_without_a_reason_or_with_an_unknown_rule_is_told_of(rnncheck, write) -> None:
     write(
         "cells.py", CELL.replace("return new, h", "return new, h  # rnncheck: ignore[returned-old-state, batch-leek]")

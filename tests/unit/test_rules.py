@@ -9,7 +9,7 @@ import pytest
 from traces import UNITS, behaviour, computed, layer, stuck, trace
 
 from rnncheck.findings import Finding, Suppression
-from rnncheck.rules import IDS, RULES, by_id
+from rnncheck.rules import IDS, by_id
 from rnncheck.rules.base import Rule
 from rnncheck.run import apply
 from rnncheck.settings import Settings
@@ -376,8 +376,8 @@ class TestRunningRules:
         def crash(given: Trace) -> list[Finding]:
             raise ZeroDivisionError("boom")
 
-        broken = dataclasses.replace(RULES[1], check=crash)
-        findings, outcomes = apply(stuck(), Settings(), (RULES[0], broken))
+        broken = dataclasses.replace(by_id("ignored-recurrence"), check=crash)
+        findings, outcomes = apply(stuck(), Settings(), (by_id("returned-old-state"), broken))
         assert [finding.rule for finding in findings] == ["returned-old-state"]
         assert (outcomes[1].outcome, outcomes[1].reason) == ("crashed", "ZeroDivisionError: boom")
 
@@ -393,7 +393,7 @@ class TestRunningRules:
         def crash(given: Trace) -> list[Finding]:
             raise ZeroDivisionError("boom")
 
-        broken = dataclasses.replace(RULES[1], check=crash)
+        broken = dataclasses.replace(by_id("ignored-recurrence"), check=crash)
         _, (outcome,) = apply(stuck(), Settings(ignore=(broken.id,)), (broken,))
         assert (outcome.outcome, outcome.reason) == ("skipped", "ignored; it crashed: ZeroDivisionError: boom")
 

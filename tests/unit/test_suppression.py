@@ -221,8 +221,10 @@ def test_without_a_source_there_are_no_comments() -> None:
 
 def test_a_rule_all_of_whose_findings_are_suppressed_neither_failed_nor_passed(tmp_path: Path) -> None:
     _, outcomes = apply(cell(tmp_path / "cells.py", CELL.replace("FOUND", f"FOUND {MARK}")), Settings())
-    assert outcomes[0] == Outcome("returned-old-state", "suppressed", "a stub")
-    assert outcomes[2] == Outcome("unchanged-initial-state", "suppressed", "a stub")
+    assert [outcome for outcome in outcomes if outcome.outcome not in ("passed", "skipped")] == [
+        Outcome("returned-old-state", "suppressed", "a stub"),
+        Outcome("unchanged-initial-state", "suppressed", "a stub"),
+    ]
 
 
 def test_a_consequence_is_suppressed_only_when_all_of_its_cause_is(tmp_path: Path) -> None:
