@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +227,15 @@ def test_the_command_line_goes_before_overrides_whose_rules_stay_ignored(tmp_pat
 def test_what_is_only_of_the_configuration_is_no_option(name: str) -> None:
     with pytest.raises(UsageError, match=f"no option '{name}'"):
         from_options({name: ()})
+
+
+def test_what_the_readme_configures_is_accepted(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    blocks = [block for block in re.findall(r"(?:^    .*\n)+", text, re.MULTILINE) if "[tool.rnncheck" in block]
+    assert len(blocks) == 2
+    for number, block in enumerate(blocks):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        settings = configured(project(folder, textwrap.dedent(block)), {})
+        assert settings != Settings()
+    assert settings.of(["cells.py:TruncatedLSTM"]).overrides[0].reason == "truncated backpropagation"

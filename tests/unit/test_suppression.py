@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from traces import stuck
 
 from rnncheck import source
 from rnncheck.findings import Finding, Location, Outcome, Suppression
-from rnncheck.rules import by_id
+from rnncheck.rules import IDS, by_id
 from rnncheck.run import apply
 from rnncheck.settings import Override, Settings
 from rnncheck.suppression import remarks
@@ -255,3 +256,12 @@ def test_what_follows_from_a_cause_that_is_ignored_and_was_not_selected_stays_su
     assert [(finding.rule, finding.suppressed) for finding in findings] == [
         ("unchanged-initial-state", Suppression("option"))
     ]
+
+
+def test_the_comments_in_readme_and_docs_name_rules_and_reasons() -> None:
+    root = Path(__file__).parents[2]
+    text = "".join((root / name).read_text() for name in ("README.md", "docs/rules.md"))
+    comments = re.findall(r"# rnncheck: ignore\[([^\]]*)\] *([^`\n]*)", text)
+    assert len(comments) >= 3
+    assert [rule for rules, _ in comments for rule in rules.split(", ") if rule not in IDS] == []
+    assert all(reason for _, reason in comments)
