@@ -431,14 +431,16 @@ def _method(bound: Bound) -> Method:
     function = source.function_at(path, line)
     signature = bound.convention.signature
     owner = next((base for base in cls.__mro__ if name in vars(base)), cls)
+    class_line = source.class_line(path, owner.__name__, line)
     return Method(
         name,
         path,
         function.lineno if function is not None else line,
         cls.__name__,
-        source.class_line(path, owner.__name__, line),
+        class_line,
         signature.input,
         signature.state,
+        defined=(path, class_line) if owner is cls and path and class_line else source.class_place(cls),
     )
 
 

@@ -163,6 +163,7 @@ class Initial:
 class Method:
     """Where the cell's code stands. ``path`` is None when there is no source to point at.
 
+    ``defined`` is the file and the line of the cell's own class, which may have the method from another.
     ``state_parameter`` and ``input_parameter`` are the user's names. ``bindings`` maps each slot to the
     names by which the running method knew the old value. ``returns`` is the return statement that ran,
     ``produced`` per slot the statement that assigned the value that came back and ``returned_names`` what the
@@ -189,6 +190,7 @@ class Method:
     overwritten: tuple[bool, ...] = ()
     stored: tuple[Span | None, ...] = ()
     deaf: Span | None = None
+    defined: tuple[str, int] | None = None
 
     def handed_back(self, slot: int) -> Span | None:
         """Where the slot leaves the method: the statement that puts it on the cell, else the return."""

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from traces import UNITS, behaviour, computed, layer, stuck, trace
 
-from rnncheck.findings import Finding
-from rnncheck.rules import IDS, RULES, by_id
+from rnncheck.findings import Finding, Suppression
+from rnncheck.rules import IDS, by_id
+from rnncheck.rules.base import Rule
 from rnncheck.run import apply
 from rnncheck.settings import Settings
 from rnncheck.trace import (
@@ -476,13 +477,37 @@ class TestRunningRules:
         def crash(given: Trace) -> list[Finding]:
             raise ZeroDivisionError("boom")
 
-        broken = dataclasses.replace(RULES[1], check=crash)
-        findings, outcomes = apply(stuck(), Settings(), (RULES[0], broken))
+        broken = dataclasses.replace(by_id("ignored-recurrence"), check=crash)
+        findings, outcomes = apply(stuck(), Settings(), (by_id("returned-old-state"), broken))
         assert [finding.rule for finding in findings] == ["returned-old-state"]
         assert (outcomes[1].outcome, outcomes[1].reason) == ("crashed", "ZeroDivisionError: boom")
 
-    def test_ignoring_a_cause_also_drops_what_follows_from_it(self) -> None:
-        assert found(stuck(), ignore=("returned-old-state",)) == []
+    def test_ignoring_a_cause_also_suppresses_what_follows_from_it(self) -> None:
+        findings, outcomes = apply(stuck(), Settings(ignore=("returned-old-state",)))
+        assert [(finding.rule, finding.suppressed) for finding in findings] == [
+            ("returned-old-state", Suppression("option")),
+            ("unchanged-initial-state", Suppression("option")),
+        ]
+        assert "failed" not in [outcome.outcome for outcome in outcomes]
+
+    def test_a_crash_of_an_ignored_rule_is_ignored(self) -> None:
+        def crash(given: Trace) -> list[Finding]:
+            raise ZeroDivisionError("boom")
+
+        broken = dataclasses.replace(by_id("ignored-recurrence"), check=crash)
+        _, (outcome,) = apply(stuck(), Settings(ignore=(broken.id,)), (broken,))
+        assert (outcome.outcome, outcome.reason) == ("skipped", "ignored; it crashed: ZeroDivisionError: boom")
+
+    def test_what_follows_from_a_consequence_is_explained_by_the_root(self) -> None:
+        def says(rule: str, cause: str | None) -> Rule:
+            return Rule(rule, "", lambda trace: [Finding(rule, "error", "", explained_by=cause)])
+
+        chain = [says("a", None), says("b", "a"), says("c", "b"), says("d", "not-run"), says("e", "d")]
+        circle = [says("f", "g"), says("g", "f")]
+        findings, _ = apply(trace(), Settings(), [*chain, *circle])
+        assert {finding.rule: finding.explained_by for finding in findings} == {
+            "a": None, "b": "a", "c": "a", "d": None, "e": "d", "f": None, "g": None,
+        }  # fmt: skip
 
     def test_selecting_a_consequence_makes_it_a_finding_of_its_own(self) -> None:
         given = found(stuck(), select=("unchanged-initial-state",))
