@@ -48,12 +48,12 @@ def chosen(only: Sequence[str] | None) -> list[list[Entry]]:
     return [list(group) for _, group in groups]
 
 
-def run(group: list[Entry], folder: Path, limit: float) -> list[Line]:
+def run(group: list[Entry], folder: Path, every: int, limit: float) -> list[Line]:
     """What one process says."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", **group[0].env}
     given = json.dumps([asdict(entry) for entry in group])
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(HERE / "break_cells.py"), str(folder)],
+        [sys.executable, "-W", "ignore", str(HERE / "break_cells.py"), str(folder), str(every)],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -187,6 +187,7 @@ def tenth(lines: Sequence[Line]) -> list[list[Any]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", help="packages, or beginnings of what is typed; repeatable")
+    parser.add_argument("--every", type=int, default=1, help="make one of so many mutants")
     parser.add_argument("--folder", type=Path, help="where the mutants are written (else they are deleted)")
     parser.add_argument("--json", type=Path, help="where all that was seen is written")
     parser.add_argument("--limit", type=float, default=3600, help="seconds that one package may take")
@@ -197,13 +198,13 @@ def main() -> int:
         folder = given.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         said: list[Line] = []
-        for lines in pool.map(lambda group: run(group, folder, given.limit), chosen(given.only)):
+        for lines in pool.map(lambda group: run(group, folder, given.every, given.limit), chosen(given.only)):
             said += lines
             for text in troubles(lines):
                 print(text, flush=True)
     if given.json:
         given.json.write_text(json.dumps(said, indent=1), encoding="utf-8")
-    if not given.only:
+    if not given.only and given.every == 1:
         (HERE.parent / "docs" / "mutants.md").write_text(table(said), encoding="utf-8")
         items = ",\n".join(json.dumps(item) for item in tenth(said))
         (HERE / "tenth.json").write_text(f"[\n{items}\n]\n", encoding="utf-8")

@@ -1,9 +1,9 @@
 """Break the cells of one package and check each mutant, in a process that imports its framework once.
 
-    python mutants/break_cells.py FOLDER < entries.json
+    python mutants/break_cells.py FOLDER EVERY < entries.json
 
 The answer, on stdout, is a line of JSON for each cell and each mutant, written when it is known. The mutants lie in
-FOLDER.
+FOLDER; one of EVERY that could be made is.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _break(entry: Entry, folder: Path, known: set[Any], answer: TextIO) -> None:
         raise Unfit("the same lines run as in another entry")
     known.add(way)
     _tell(answer, entry, alarms=alarms(entry, seen(check(entry, seed=0))))
-    for operator, slots in breakable(cell):
+    for operator, slots in breakable(cell, int(sys.argv[2])):
         signal.alarm(LIMIT)
         found, equivalent = broken(cell, operator, slots, folder)
         _tell(answer, entry, operator=operator.name, thrown_away=equivalent)

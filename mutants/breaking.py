@@ -42,22 +42,28 @@ class Broken:
         return self.cell.entry.typed, self.mutant.operator, ",".join(map(str, self.mutant.slots))
 
 
-def breakable(cell: Cell) -> Iterator[tuple[Operator, tuple[int, ...]]]:
+def breakable(cell: Cell, every: int = 1) -> Iterator[tuple[Operator, tuple[int, ...]]]:
     """All that may be broken in a cell: per operator what it breaks at a time, or one of that where it does not matter
-    which."""
+    which. ``every`` leaves only one of so many."""
     for operator in OPERATORS:
         found = list(operator.targets(len(cell.step.slots)))
         if operator.one and found:
             found = [found[zlib.crc32(cell.entry.typed.encode()) % len(found)]]
         for slots in found:
-            yield operator, slots
+            if _number(cell, operator, slots) % every == 0:
+                yield operator, slots
+
+
+def _number(cell: Cell, operator: Operator, slots: tuple[int, ...]) -> int:
+    """Some number, the same each time."""
+    return zlib.crc32(repr((cell.entry.typed, operator.name, slots)).encode())
 
 
 def broken(cell: Cell, operator: Operator, slots: tuple[int, ...], folder: Path) -> tuple[Broken | None, int]:
     """The first spelling that truly breaks these slots, and how many before it did not. Which is tried first changes
     from cell to cell."""
     equivalent = 0
-    turn = zlib.crc32(repr((cell.entry.typed, operator.name, slots)).encode())
+    turn = _number(cell, operator, slots) // 7
     for mutant in itertools.islice(mutants(operator, cell.site, slots, turn), TRIES):
         found = proved(cell, mutant, folder, str(equivalent))
         if found is not None:

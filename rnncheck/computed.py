@@ -10,7 +10,7 @@ import functools
 import operator
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from rnncheck.backends.base import Array
 from rnncheck.capture import METHOD, Binding, Key, Return
 from rnncheck.definitions import words
 from rnncheck.probes import Lab, Probe, other_rows
-from rnncheck.trace import Computed, Span
+from rnncheck.trace import Computed, Initial, Retyped, Span
 from rnncheck.unroll import Run, State, Step, different
 
 
@@ -226,6 +226,36 @@ def unheard(lab: Lab, probe: Probe, name: str, path: str | None) -> Span | None:
         if entered is None and changes(lab, key, binding, [by_state]):
             entered = source.span(path, binding.line)
     return entered or source.span(path, base.recording.return_line if base.recording else None)
+
+
+def nonfinite(lab: Lab, step: Step) -> int | None:
+    """The line of the first value that is not finite, of the kind (NaN before infinity) that came back."""
+    numpy = lab.bound.backend.numpy
+    back = [array for array in (*step.returned, *step.outputs) if array.dtype.kind in "fc"]
+    is_bad = np.isnan if any(np.isnan(array).any() for array in back) else np.isinf
+    for binding in _bindings(step).values():
+        value = numpy(binding.value)
+        if value.dtype.kind in "fc" and is_bad(value).any():
+            return binding.line
+    return None
+
+
+def retyped(lab: Lab, main: Run, initial: Initial, path: str | None) -> Iterator[Retyped]:
+    """The slots that come back in another dtype than they went in; where the cell does not say how it starts, whole
+    numbers may have been meant."""
+    step, dtype = main.steps[0], lab.bound.backend.dtype
+    for slot in lab.slots:
+        before, after = dtype(step.passed[slot]), dtype(step.leaves[slot])
+        if before == after or not (initial.declared or after.startswith(("float", "bfloat"))):
+            continue
+        known = {id(leaf) for leaf in step.passed}
+        lines = [
+            binding.line
+            for binding in _bindings(step).values()
+            if dtype(binding.value) == after and id(binding.value) not in known
+        ]
+        end = step.recording.return_line if step.recording else None
+        yield Retyped(slot, before, after, source.span(path, lines[0] if lines else end))
 
 
 def _others(x: Array) -> tuple[Array, ...]:

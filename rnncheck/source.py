@@ -11,6 +11,7 @@ import inspect
 import linecache
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import CodeType
 
 from rnncheck.definitions import FRAMEWORKS
@@ -95,6 +96,27 @@ def class_line(path: str | None, name: str, method_line: int | None) -> int | No
     around = [node for node in classes if method_line and node.lineno <= method_line <= (node.end_lineno or 0)]
     chosen = around or classes[-1:]
     return chosen[0].lineno if chosen else None
+
+
+def class_place(cls: type) -> tuple[str, int] | None:
+    """The file and the line of a class; where it was made without a ``class`` statement, of the one it derives from."""
+    for base in cls.__mro__:
+        try:
+            path = inspect.getsourcefile(base)
+        except (TypeError, OSError):
+            continue
+        line = class_line(path, base.__name__, None)
+        if path is not None and line is not None:
+            return path, line
+    return None
+
+
+def classes_around(path: str | None, line: int | None) -> list[ast.ClassDef]:
+    """The ``class`` statements in which a line stands."""
+    if path is None or line is None:
+        return []
+    classes = [node for node in _statements(path) if isinstance(node, ast.ClassDef)]
+    return [node for node in classes if node.lineno <= line <= (node.end_lineno or node.lineno)]
 
 
 def rewrite_return(path: str | None, line: int, replacements: Mapping[str, str], *, listed: bool = False) -> str | None:
@@ -210,21 +232,8 @@ def first_mention(path: str | None, line: int | None, expression: str) -> Span |
     return span(path, min(lines)) if lines else None
 
 
-CUTS = frozenset(["detach", "detach_", "stop_gradient", "no_grad", "inference_mode", "numpy"])
-"""Functions that take a value without its gradient."""
-
-
-def first_cut(path: str | None, line: int | None) -> Span | None:
-    """The first statement of the function on a line that takes a value without its gradient."""
-    function = function_at(path, line)
-    nodes = [node for part in function.body for node in ast.walk(part)] if function is not None else []
-    lines = [
-        node.lineno
-        for node in nodes
-        if (isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in CUTS)
-        or (isinstance(node, ast.Attribute) and node.attr == "data" and ast.unparse(node.value) != "self")
-    ]
-    return span(path, min(lines)) if lines else None
+MAKING = re.compile(r"__init__|build|setup|get_config|extra_repr|.*(param|weight).*")
+"""Methods that construct a cell, and use nothing."""
 
 
 def stores(path: str | None, line: int, name: str | None) -> int | None:
@@ -251,6 +260,10 @@ def attributes_elsewhere(cls: type, method: str) -> set[str]:
 
 def class_bodies(cls: type) -> Iterator[ast.ClassDef]:
     """The definitions of a class and of its bases outside the frameworks."""
+    return (node for _, node in _class_bodies(cls))
+
+
+def _class_bodies(cls: type) -> Iterator[tuple[str, ast.ClassDef]]:
     for base in cls.__mro__:
         try:
             path = inspect.getsourcefile(base)
@@ -260,7 +273,48 @@ def class_bodies(cls: type) -> Iterator[ast.ClassDef]:
             continue
         for node in _statements(path):
             if isinstance(node, ast.ClassDef) and node.name == base.__name__:
-                yield node
+                yield path, node
+
+
+def names_attribute(cls: type, attribute: str) -> bool:
+    """Whether the code of a class names this attribute of anything, as ``torch.jit``."""
+    return any(
+        isinstance(part, ast.Attribute) and part.attr == attribute
+        for node in class_bodies(cls)
+        for part in ast.walk(node)
+    )
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A line that names an attribute of ``self``; ``conditional``: inside an expression that may not be evaluated."""
+
+    path: str
+    line: int
+    conditional: bool
+
+
+def mentions_of(cls: type, attribute: str) -> list[Mention]:
+    """Where the methods of a class that do not construct it name an attribute of ``self``."""
+    found = []
+    for path, node in _class_bodies(cls):
+        for function in node.body:
+            if isinstance(function, ast.FunctionDef) and not MAKING.fullmatch(function.name):
+                maybe = {
+                    id(inner)
+                    for part in ast.walk(function)
+                    if isinstance(part, (ast.IfExp, ast.BoolOp, ast.Lambda))
+                    for inner in ast.walk(part)
+                }
+                found += [
+                    Mention(path, part.lineno, id(part) in maybe)
+                    for part in ast.walk(function)
+                    if isinstance(part, ast.Attribute)
+                    and part.attr == attribute
+                    and isinstance(part.value, ast.Name)
+                    and part.value.id == _self_name(function)
+                ]
+    return found
 
 
 def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:
@@ -272,13 +326,16 @@ def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:
             if name not in step:
                 step.add(name)
                 waiting.append(name)
-    making = re.compile(r"__init__|build|setup|get_config|extra_repr|.*(param|weight).*")
-    other = [name for name in functions if name not in step and not making.fullmatch(name)]
+    other = [name for name in functions if name not in step and not MAKING.fullmatch(name)]
     return {attribute for name in other for attribute in uses[name]}
 
 
+def _self_name(function: ast.FunctionDef) -> str:
+    return function.args.args[0].arg if function.args.args else "self"
+
+
 def _self_attributes(function: ast.FunctionDef) -> set[str]:
-    first = function.args.args[0].arg if function.args.args else "self"
+    first = _self_name(function)
     return {
         node.attr
         for node in ast.walk(function)

@@ -128,7 +128,8 @@ class Weight:
     """A trainable weight. ``reached`` is False when no gradient path leads from it to any result; ``dead``
     when there is a path but every derivative along it is zero; ``idle_blocks`` are the widths of the slots of
     which a block of rows or columns as wide is so. ``elsewhere``: another method of the class uses it. ``never``: it
-    was so with other weights too. The shape is empty for a layer that was never called and so has no weights."""
+    was so with other weights too. ``used`` is False for one that certainly has no effect, named at the statement
+    ``span``. The shape is empty for a layer that was never called and so has no weights."""
 
     name: str
     shape: tuple[int, ...]
@@ -137,6 +138,8 @@ class Weight:
     idle_blocks: tuple[int, ...] = ()
     elsewhere: bool = False
     never: bool = False
+    used: bool = True
+    span: Span | None = None
 
     def could_take(self, width: int) -> bool:
         """Whether a state of this width could go through it: a matrix with such a side, or a layer never called."""
@@ -160,6 +163,7 @@ class Initial:
 class Method:
     """Where the cell's code stands. ``path`` is None when there is no source to point at.
 
+    ``defined`` is the file and the line of the cell's own class, which may have the method from another.
     ``state_parameter`` and ``input_parameter`` are the user's names. ``bindings`` maps each slot to the
     names by which the running method knew the old value. ``returns`` is the return statement that ran,
     ``produced`` per slot the statement that assigned the value that came back and ``returned_names`` what the
@@ -186,6 +190,7 @@ class Method:
     overwritten: tuple[bool, ...] = ()
     stored: tuple[Span | None, ...] = ()
     deaf: Span | None = None
+    defined: tuple[str, int] | None = None
 
     def handed_back(self, slot: int) -> Span | None:
         """Where the slot leaves the method: the statement that puts it on the cell, else the return."""
@@ -248,12 +253,55 @@ class Leak:
 
 
 @dataclass(frozen=True)
+class Fault:
+    """What ended the experiments before they could tell of memory, named by its ``rule``: at this step, in this slot
+    (None for no one slot), at a statement. ``went_in`` and ``came_back`` are what it was and what it became."""
+
+    rule: str
+    slot: int | None
+    step: int
+    span: Span | None
+    went_in: str
+    came_back: str
+
+
+@dataclass(frozen=True)
+class Retyped:
+    """A slot that came back in another dtype, at a statement."""
+
+    slot: int
+    went_in: str
+    came_back: str
+    span: Span | None
+
+
+@dataclass(frozen=True)
+class Growth:
+    """By how much the size of a slot grows at every step, geometrically, up to the last step looked at."""
+
+    slot: int
+    factor: float
+    steps: int
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A form of the cell that ``refused`` it with this complaint, at a statement, or gave numbers with this ``gap``."""
+
+    way: str
+    refused: str | None
+    span: Span | None
+    gap: float | None
+
+
+@dataclass(frozen=True)
 class Trace:
     """All that was seen of one cell; see the classes above for each part. ``library`` is what it is written with.
 
     ``kind`` is ``layer`` for what runs over a whole sequence and takes no state: it has no slots, and ``memory`` tells
     whether an early step reached a later output. ``row_leak`` is how much other rows of the batch changed a row,
-    at the statement ``row_span``, ``graph`` that they are the nodes of a graph.
+    at the statement ``row_span``, ``graph`` that they are the nodes of a graph. ``decay`` is by how much the gradient
+    through the state shrinks at every step, where that is less than a thousandth.
     """
 
     backend: str
@@ -279,6 +327,12 @@ class Trace:
     mutations: tuple[Mutation, ...] = ()
     swap: Swap | None = None
     leak: Leak | None = None
+    fault: Fault | None = None
+    forms: tuple[str, ...] = ()
+    mismatch: Mismatch | None = None
+    retyped: tuple[Retyped, ...] = ()
+    growth: tuple[Growth, ...] = ()
+    decay: float | None = None
 
     @property
     def conclusive_redraws(self) -> tuple[Behaviour, ...]:
