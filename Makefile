@@ -7,7 +7,7 @@ ZOO := .venv-zoo
 
 PYTHONS ?= python3.10 python3.12 python3.13
 
-.PHONY: demo test lint unit torch tf zoo pythons docs bench lock clean
+.PHONY: demo test lint unit torch tf zoo mutants pythons docs bench lock clean
 
 demo: $(READY)
 	@$(BIN)/python sample_cells/demo.py
@@ -61,6 +61,12 @@ SEEDS ?= 20
 zoo: $(ZOO)/.ready
 	$(ZOO)/bin/python zoo/reproduce.py
 	$(ZOO)/bin/python zoo/run.py --seeds $(SEEDS)
+
+# The same cells, broken on purpose: writes docs/mutants.md and which of the mutants make test runs. For an hour or so;
+# one mutant in ten: make mutants EVERY=10
+EVERY ?= 1
+mutants: $(ZOO)/.ready
+	PYTHONPATH=zoo $(ZOO)/bin/python mutants/benchmark.py --every $(EVERY)
 
 $(ZOO)/.ready: requirements/dev.lock requirements/bare.txt zoo/small.txt zoo/requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(ZOO)

@@ -18,6 +18,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -49,27 +50,28 @@ def chosen(only: Sequence[str] | None) -> list[list[Entry]]:
 
 
 def run(group: list[Entry], folder: Path, every: int, limit: float) -> list[Line]:
-    """What one process says."""
+    """What one process says; what is wrong with it is printed as it comes."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", **group[0].env}
-    given = json.dumps([asdict(entry) for entry in group])
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(HERE / "break_cells.py"), str(folder), str(every)],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        said, errors = process.communicate(given, timeout=limit)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        said, errors = process.communicate()
-        errors += f"\nnot done after {limit:g} seconds"
-    lines = [json.loads(line) for line in said.splitlines()]
-    if process.returncode:
-        last = errors.strip().splitlines()[-1:] or ["nothing said"]
-        lines.append({"package": group[0].package, "failed": f"exit status {process.returncode}: {last[0]}"})
+    command = [sys.executable, "-W", "ignore", str(HERE / "break_cells.py"), str(folder), str(every)]
+    lines: list[Line] = []
+    with tempfile.TemporaryFile("w+") as errors, tempfile.TemporaryFile("w+") as given:
+        json.dump([asdict(entry) for entry in group], given)
+        given.seek(0)
+        process = subprocess.Popen(
+            command, env=environment, stdin=given, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+        assert process.stdout is not None
+        timer = threading.Timer(limit, process.kill)
+        timer.start()
+        for text in process.stdout:
+            lines.append(json.loads(text))
+            print("".join(f"{trouble}\n" for trouble in troubles(lines[-1:])), end="", flush=True)
+        if process.wait():
+            errors.seek(0)
+            last = errors.read().strip().splitlines()[-1:] or ["nothing said"]
+            lines.append({"package": group[0].package, "failed": f"exit status {process.returncode}: {last[0]}"})
+            print(*troubles(lines[-1:]), flush=True)
+        timer.cancel()
     return lines
 
 
@@ -200,8 +202,6 @@ def main() -> int:
         said: list[Line] = []
         for lines in pool.map(lambda group: run(group, folder, given.every, given.limit), chosen(given.only)):
             said += lines
-            for text in troubles(lines):
-                print(text, flush=True)
     if given.json:
         given.json.write_text(json.dumps(said, indent=1), encoding="utf-8")
     if not given.only and given.every == 1:

@@ -133,6 +133,16 @@ class Site:
                 return node
         raise Unfit("the old value is used nowhere")
 
+    def first(self, names: Sequence[str]) -> Callable[[Draft, str, bool], None]:
+        """Writes a statement where one of these values is about to be taken, after its default was put in its place."""
+        node = self.first_use(names)
+        given = {ast.unparse(target) for target in _targets(node)} & set(names)
+
+        def write(draft: Draft, text: str, fault: bool = True) -> None:
+            (draft.after if given else draft.before)(node, text, fault=fault)
+
+        return write
+
     def _loads(self, node: ast.expr) -> bool:
         return isinstance(getattr(node, "ctx", None), ast.Load)
 
@@ -269,7 +279,7 @@ def by_name(site: Site, draft: Draft, slot: int, template: str, *, fault: bool =
         else:
             draft.after(node, f"{name} = {_filled(template, name)}", fault=fault)
     else:
-        draft.before(first, f"{name} = {_filled(template, name)}", fault=fault)
+        site.first([name])(draft, f"{name} = {_filled(template, name)}", fault)
 
 
 def by_parameter(site: Site, draft: Draft, slot: int, template: str, *, fault: bool = True) -> None:
@@ -279,7 +289,7 @@ def by_parameter(site: Site, draft: Draft, slot: int, template: str, *, fault: b
     if step.state is None or spelled is None or step.kind == "leaf":
         raise Unfit("the parts of the state come one by one")
     changed = step.rebuilt({slot: _filled(template, spelled)})
-    draft.before(site.first_use([step.state]), f"{step.state} = {changed}", fault=fault)
+    site.first([step.state])(draft, f"{step.state} = {changed}", fault)
 
 
 def by_use(site: Site, draft: Draft, slot: int, template: str, *, fault: bool = True) -> None:
@@ -447,7 +457,7 @@ def input_dropped(step: Step) -> Spellings:
 
     def first(template: str) -> Change:
         def change(site: Site, draft: Draft, slots: Sequence[int]) -> None:
-            draft.before(site.first_use([step.input]), f"{step.input} = {_filled(template, step.input)}")
+            site.first([step.input])(draft, f"{step.input} = {_filled(template, step.input)}", True)
 
         return change
 
@@ -536,8 +546,8 @@ def mutated(step: Step) -> Spellings:
         def change(site: Site, draft: Draft, slots: Sequence[int]) -> None:
             for slot in slots:
                 old = step.old(slot)[0]
-                place = site.first_use([old] if old in step.slots[slot].names else [step.state or old])
-                draft.before(place, template.format(old))
+                write = site.first([old] if old in step.slots[slot].names else [step.state or old])
+                write(draft, template.format(old), True)
 
         return change
 

@@ -41,6 +41,7 @@ def truly(operator: str, cell: Cell, mutant: type, slots: Slots) -> Slots | None
     None where the mutant works as before, or not at all."""
     try:
         with running(cell.bound.backend):
+            _run(cell, mutant, _usual(cell)[0], start(cell.bound))
             return PROOFS[operator](cell, mutant, slots)
     except CallError:
         return None
@@ -114,7 +115,9 @@ def _ignores_input(cell: Cell, mutant: type, slots: Slots) -> Slots | None:
     pairs = [_run(cell, mutant, array.astype(tries[0].dtype), begin) for array in tries]
     sound, broken = ([_seen(pair[index]) for pair in pairs] for index in (0, 1))
     unread = all(_same(broken[0], other) for other in broken)
-    return () if unread and not all(_same(sound[0], other) for other in sound) else None
+    # A state that only adds up its inputs stands still without them, which is another defect as well.
+    moves = any(not _same(step.previous, step.returned) for step in pairs[0][1].steps)
+    return () if unread and moves and not all(_same(sound[0], other) for other in sound) else None
 
 
 def _detached(cell: Cell, mutant: type, slots: Slots) -> Slots | None:
@@ -235,30 +238,33 @@ def _freezes_half(cell: Cell, mutant: type, slots: Slots) -> Slots | None:
 
 
 def _changes_argument(cell: Cell, mutant: type, slots: Slots) -> Slots | None:
+    sound = _changed(cell)
+    with _broken(cell.bound, mutant):
+        changed = _changed(cell)
+    return tuple(sorted(changed)) if set(slots) <= changed and not sound else None
+
+
+def _changed(cell: Cell) -> set[int]:
+    """The slots whose tensor, or whose place in a container, holds something else after a call, also when what one
+    step returned goes into the next: two slots may then be one tensor."""
     bound = cell.bound
-
-    def changed() -> set[int]:
-        array, begin = _usual(cell)
-        bound.begin(0)
-        leaves = bound.state(begin.arrays)
-        state = begin.structure.build(leaves)
-        with bound.backend.without_gradient():
-            bound.callee.call(bound.inputs(array[0]), state)
+    array, begin = _usual(cell)
+    bound.begin(0)
+    found, leaves = begin.structure, bound.state(begin.arrays)
+    changed: set[int] = set()
+    for x in array:
+        before, state = [bound.backend.numpy(leaf) for leaf in leaves], found.build(leaves)
+        try:
+            with bound.backend.without_gradient():
+                returned = bound.callee.call(bound.inputs(x), state)
+        except Exception as error:
+            raise CallError(str(error)) from error
         after = flatten(state, bound.backend.is_tensor)[1]
-        return {
-            slot
-            for slot in _all(cell)
-            if after[slot] is not leaves[slot] or not _same([bound.backend.numpy(leaves[slot])], [begin.arrays[slot]])
-        }
-
-    try:
-        sound = changed()
-        with _broken(bound, mutant):
-            return slots if changed() - sound == set(slots) and not sound else None
-    except CallError:
-        raise
-    except Exception:
-        return None
+        for slot, leaf in enumerate(leaves):
+            if after[slot] is not leaf or not _same([bound.backend.numpy(leaf)], [before[slot]]):
+                changed.add(slot)
+        _, found, leaves = bound.split(returned)
+    return changed
 
 
 def _swaps(cell: Cell, mutant: type, slots: Slots) -> Slots | None:
