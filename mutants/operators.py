@@ -409,6 +409,7 @@ def old_returned(step: Step) -> Spellings:
     def handed_back(site: Site, draft: Draft, slots: Sequence[int]) -> None:
         for slot in slots:
             draft.replace(_new(site, slot), _kept(site, slot, "{old}"))
+        draft.also(site.returned)
 
     def whole(site: Site, draft: Draft, slots: Sequence[int]) -> None:
         if step.state is None or step.kind == "leaf" or len(slots) < len(step.slots):
@@ -421,6 +422,7 @@ def old_returned(step: Step) -> Spellings:
         if holder is site.returned.value and step.at is not None:
             raise Unfit("the new state is not put together here")
         draft.replace(holder, step.state)
+        draft.also(site.returned)
 
     def renamed(site: Site, draft: Draft, slots: Sequence[int]) -> None:
         for slot in slots:
