@@ -18,7 +18,7 @@ import numpy as np
 
 from rnncheck import source
 from rnncheck.backends.base import Array
-from rnncheck.capture import METHOD, Binding, Return
+from rnncheck.capture import METHOD, Binding, Recording, Return
 from rnncheck.definitions import words
 from rnncheck.probes import Lab, Probe, other_rows
 from rnncheck.trace import Computed, Span
@@ -198,8 +198,8 @@ def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | No
     for key, binding in _bindings(base).items():
         if binding.frame != METHOD or any(binding.value is old for old in base.passed):
             continue
-        by_its_value = _changes(lab, key, binding, [by_slot])
-        by_the_rest = _changes(lab, key, binding, varied)
+        by_its_value = changes(lab, key, binding, [by_slot])
+        by_the_rest = changes(lab, key, binding, varied)
         if not by_its_value and not by_the_rest and binding.name in valid:
             return source.span(path, binding.line), True
         if not by_its_value and by_the_rest and named is None and source.mentions(path, binding.line, valid):
@@ -211,26 +211,49 @@ def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | No
     return named or constant, False
 
 
+def unheard(lab: Lab, probe: Probe, name: str, path: str | None) -> Span | None:
+    """Where an input without effect was lost: the first statement that names it to no effect, else the first in which
+    the state becomes something else, where the input's term belongs."""
+    x, everything = probe.inputs[0], State(probe.start.structure, probe.others)
+    base, by_input, by_state = (
+        lab.run(given[None], start, record=True).steps[0]
+        for given, start in ((x, probe.start), (other_rows(x), probe.start), (x, everything))
+    )
+    entered: Span | None = None
+    for key, binding in _bindings(base).items():
+        if binding.frame != METHOD or any(binding.value is old for old in base.passed):
+            continue
+        if not changes(lab, key, binding, [by_input]) and source.mentions(path, binding.line, [name]):
+            return source.span(path, binding.line)
+        if entered is None and changes(lab, key, binding, [by_state]):
+            entered = source.span(path, binding.line)
+    return entered or source.span(path, base.recording.return_line if base.recording else None)
+
+
 def _others(x: Array) -> tuple[Array, ...]:
     return (other_rows(x),) if x.dtype.kind in "iu" else (other_rows(x), -x, 10 * x)
 
 
-def _changes(lab: Lab, key: Key, binding: Binding, steps: Sequence[Step]) -> bool:
+def changes(lab: Lab, key: Key, binding: Binding, steps: Sequence[Step]) -> bool:
     """Whether a local variable had another value in any of these steps, or was not computed there."""
     numpy = lab.bound.backend.numpy
     twins = [_bindings(step).get(key) for step in steps]
     return any(twin is None or different(numpy(binding.value), numpy(twin.value)) for twin in twins)
 
 
-def _bindings(step: Step) -> dict[Key, Binding]:
+def keyed(record: Recording | None) -> dict[Key, Binding]:
     """Each binding by its name, line, frame and how often it was made there before."""
     found: dict[Key, Binding] = {}
     seen: Counter[tuple[str, int, int]] = Counter()
-    for binding in step.recording.bindings if step.recording else ():
+    for binding in record.bindings if record else ():
         place = (binding.name, binding.line, binding.frame)
         found[binding.name, binding.line, binding.frame, seen[place]] = binding
         seen[place] += 1
     return found
+
+
+def _bindings(step: Step) -> dict[Key, Binding]:
+    return keyed(step.recording)
 
 
 def _array(lab: Lab, binding: Binding | None, like: Array) -> Array | None:

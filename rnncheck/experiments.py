@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck import build, computed, layers, probes, rows, source
+from rnncheck import build, computed, flow, layers, mutation, probes, rows, source
 from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged
 from rnncheck.binding import bind
 from rnncheck.build import Built
@@ -193,10 +193,11 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
             hint="Its first state may lie outside its domain: try --initial-state ones.",
         )
     behaviour = seen.behaviour
-    gradients, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
+    gradients, later, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
+    cuts = () if gradients is None else flow.cuts(lab, seen.probe, gradients, later, method.path)
     if gradients is not None and not all(behaviour.read):
         for number in range(UNREAD_GRADIENTS):
-            more, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
+            more, _, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
             gradients = gradients if more is None else _merged(gradients, more)
     never = None if gradients is None or all(behaviour.read) else _never_used(lab, seen.probe, gradients)
     redrawn: tuple[Behaviour, ...] = ()
@@ -206,7 +207,7 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
     elif gradients is not None:
         # Chance that cannot be repeated looks like influence; whether the state is connected at all does not.
         behaviour = dataclasses.replace(behaviour, read=connected)
-    method = _described(method, lab, main, seen.probe, bindings, behaviour.read)
+    method = _described(method, lab, main, seen.probe, bindings, behaviour)
     candidates = [() if behaviour.moves[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
     chosen = computed.assign(candidates, names)
     targets = (*names, "output") if main.steps[0].outputs else tuple(names)
@@ -228,6 +229,8 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         computed=tuple(chosen),
         repeatable=repeatable,
         library=backend.library,
+        cuts=tuple(cuts),
+        mutations=tuple(mutation.mutations(lab, main, method.path)),
     )
 
 
@@ -248,10 +251,10 @@ def _described(
     main: Run,
     probe: Probe,
     bindings: tuple[tuple[str, ...], ...],
-    read: tuple[bool, ...],
+    behaviour: Behaviour,
 ) -> Method:
     """The method with what was seen of its running code."""
-    record = main.steps[0].recording
+    record, read = main.steps[0].recording, behaviour.read
     where, width = (None, None) if all(read) else computed.entered(lab, probe, method.path)
     losses = [
         (None, False) if read[slot] else computed.lost(lab, probe, slot, bindings[slot], method.path)
@@ -269,6 +272,7 @@ def _described(
         entered_width=width,
         lost=tuple(span for span, _ in losses),
         overwritten=tuple(overwritten for _, overwritten in losses),
+        deaf=None if behaviour.hears else computed.unheard(lab, probe, method.input_parameter, method.path),
     )
 
 
@@ -372,8 +376,12 @@ def _other_probe(lab: Lab, probe: Probe, number: int) -> Probe:
     return Probe(State(probe.start.structure, probe.others), probe.others, inputs, 50 + number)
 
 
-def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | None, str | None]:
-    """Gradients of each slot and the output over a few steps by the slots and the input, or why there are none."""
+Later = Sequence[float | None]
+
+
+def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | None, Later, str | None]:
+    """Gradients of each slot and the output over a few steps by the slots and the input, those of everything from the
+    second step on, or why there are none."""
     bound = lab.bound
     backend = bound.backend
 
@@ -382,20 +390,24 @@ def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | No
         found, leaves = probe.start.structure, list(sources[:-1])
         slots: list[list[Tensor]] = [[] for _ in leaves]
         outputs: list[Tensor] = []
+        later: list[Tensor] = []
         for index in range(len(probe.inputs)):
             x = bound.form.lay(sources[-1][index])
             output, found, leaves = bound.split(bound.callee.call(x, found.build(leaves)))
             for slot, leaf in zip(slots, leaves):
                 slot.append(leaf)
-            outputs.extend(flatten(output, backend.is_tensor)[1])
-        return [*slots, outputs] if has_output else slots
+            given = flatten(output, backend.is_tensor)[1]
+            outputs.extend(given)
+            later.extend([*leaves, *given] if index else ())
+        return [*slots, outputs, later] if has_output else [*slots, later]
 
     leaves = bound.state(probe.start.arrays)
     sources = [*zip(probe.start.arrays, map(backend.dtype, leaves)), (probe.inputs, bound.input_dtype)]
     try:
-        return backend.gradients(run, sources, backend.weights(bound.cell)), None
+        found = backend.gradients(run, sources, backend.weights(bound.cell))
+        return Gradients(found.sources[:-1], found.weights), found.sources[-1], None
     except Exception as error:
-        return None, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return None, (), f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _merged(left: Gradients, right: Gradients) -> Gradients:
@@ -437,7 +449,7 @@ def _never_used(lab: Lab, probe: Probe, gradients: Gradients) -> Sequence[bool]:
     try:
         for weight in backend.weights(cell):
             weight.assign(0.3 * rng.standard_normal(weight.shape).astype("float32"))
-        again, _ = _gradients(lab, probe, has_output=True)
+        again, _, _ = _gradients(lab, probe, has_output=True)
     finally:
         before.restore()
     if again is None:

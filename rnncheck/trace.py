@@ -93,12 +93,17 @@ class Behaviour:
     ``moves_from_initial``: likewise from the cell's own initial state, for some input.
     ``read``: another value in the slot changed an output, another slot, or its own update.
     ``finite``: the numbers stayed finite, without which nothing is concluded.
+    ``hears``: another input changed a slot or an output.
+    ``still``: the units of the slot (an array of bool, ``slot shape``) that came back as they went in at every step
+    and in every row, whatever the values; none where that cannot be told.
     """
 
     moves: tuple[bool, ...]
     moves_from_initial: tuple[bool, ...]
     read: tuple[bool, ...]
     finite: bool
+    hears: bool = True
+    still: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -180,6 +185,7 @@ class Method:
     lost: tuple[Span | None, ...] = ()
     overwritten: tuple[bool, ...] = ()
     stored: tuple[Span | None, ...] = ()
+    deaf: Span | None = None
 
     def handed_back(self, slot: int) -> Span | None:
         """Where the slot leaves the method: the statement that puts it on the cell, else the return."""
@@ -197,6 +203,32 @@ class Declaration:
     state_size: bool
     attribute: str | None = None
     attribute_value: int | None = None
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A slot without a gradient through time: its old value on the ``way`` in, or what comes back on the way out,
+    at a statement. ``whole``: a method that runs over a whole sequence cuts it there alone. ``nothing``: no gradient
+    reaches anything that the cell gives."""
+
+    slot: int
+    way: str
+    span: Span | None
+    whole: bool = False
+    nothing: bool = False
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """What was passed in as a slot was changed in place by a statement: the tensor, or the ``container`` (a list, a
+    dict) that held it. ``returned``: that very object came back as the state. ``queue``: at least half of the numbers
+    are old ones, shifted or left alone."""
+
+    slot: int
+    container: str | None
+    returned: bool
+    queue: bool
+    span: Span | None
 
 
 @dataclass(frozen=True)
@@ -226,6 +258,8 @@ class Trace:
     row_leak: float | None = None
     graph: bool = False
     memory: bool | None = None
+    cuts: tuple[Cut, ...] = ()
+    mutations: tuple[Mutation, ...] = ()
 
     @property
     def conclusive_redraws(self) -> tuple[Behaviour, ...]:

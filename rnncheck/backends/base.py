@@ -120,6 +120,16 @@ class Tensors(Protocol):
     def is_module(self, value: Any) -> bool:
         """Whether this is a module of the tensors' own framework, whose attributes may be weights."""
 
+    def stamp(self, tensor: Tensor) -> Any:
+        """Something that is another after the tensor's numbers were changed in place."""
+        return None
+
+    def tracking(
+        self, sources: Sequence[tuple[Array, str]]
+    ) -> AbstractContextManager[tuple[list[Tensor], Callable[[Tensor, Sequence[int]], bool]]]:
+        """Within the block a tensor for each source (an array and a dtype), and a function that tells whether a
+        gradient path leads to another tensor from any of the sources of these numbers."""
+
     def gradients(
         self,
         run: Callable[[Sequence[Tensor]], Sequence[Sequence[Tensor]]],

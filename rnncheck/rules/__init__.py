@@ -5,8 +5,11 @@ from __future__ import annotations
 from rnncheck.rules import (
     batch_leak,
     detached_state,
+    ignored_input,
     ignored_recurrence,
     missing_state_size,
+    mutated_state,
+    partial_freeze,
     returned_old_state,
     unchanged_initial_state,
 )
@@ -16,7 +19,10 @@ RULES: tuple[Rule, ...] = (
     returned_old_state.RULE,
     ignored_recurrence.RULE,
     unchanged_initial_state.RULE,
+    ignored_input.RULE,
+    partial_freeze.RULE,
     detached_state.RULE,
+    mutated_state.RULE,
     batch_leak.RULE,
     missing_state_size.RULE,
 )
