@@ -51,8 +51,8 @@ class ConcatenatesTheStateTwice(nn.Module):
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         h, c = state
-        e = F.relu(self.embed(x))  # expect: ignored-input
-        i, f, g, o = self.gates(torch.cat((h, h), dim=-1)).chunk(4, dim=-1)
+        e = F.relu(self.embed(x))
+        i, f, g, o = self.gates(torch.cat((h, h), dim=-1)).chunk(4, dim=-1)  # expect: ignored-input
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)
         return h, (h, c)
@@ -171,8 +171,8 @@ class ConvGRUWithoutFrames(nn.Module):
         return torch.zeros(batch_size, self.hidden_channels, *image_size)
 
     def forward(self, frame, h):
-        features = F.leaky_relu(self.stem(frame), 0.2)  # expect: ignored-input
-        z, r = torch.sigmoid(self.gates(torch.cat([h, h], 1))).chunk(2, 1)
+        features = F.leaky_relu(self.stem(frame), 0.2)
+        z, r = torch.sigmoid(self.gates(torch.cat([h, h], 1))).chunk(2, 1)  # expect: ignored-input
         n = torch.tanh(self.cand(torch.cat([r * h, h], 1)))
         return (1 - z) * n + z * h
 
@@ -320,14 +320,14 @@ class PaddedResidual(nn.Module):
         self.body = nn.Sequential(nn.Linear(input_size + hidden_size, 11), nn.ReLU(), nn.Linear(11, self.narrow))
 
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
-        return h + 0.1 * F.pad(
-            self.body(torch.cat([x, h], -1)), (0, h.shape[-1] - self.narrow)
-        )  # expect: partial-freeze
+        residual = self.body(torch.cat([x, h], -1))
+        return h + 0.1 * F.pad(residual, (0, h.shape[-1] - self.narrow))  # expect: partial-freeze
 
 
 class PaddedResidualRepaired(PaddedResidual):
     def forward(self, x: Tensor, h: Tensor) -> Tensor:
-        return 0.95 * h + 0.1 * F.pad(self.body(torch.cat([x, h], -1)), (0, h.shape[-1] - self.narrow))
+        residual = self.body(torch.cat([x, h], -1))
+        return 0.95 * h + 0.1 * F.pad(residual, (0, h.shape[-1] - self.narrow))
 
 
 class SlowPartForgotten(nn.Module):
@@ -2036,3 +2036,1653 @@ class ScoresForTokensRepaired(ScoresForTokens):
         logits = self.out(h)
         token = logits.max(-1).indices
         return logits, (h, token)
+
+
+# 11. nonfinite-state
+
+
+class LogOfAnEmptyState(nn.Module):
+    """0 * log(0) is NaN."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.inp = nn.Linear(input_size, hidden_size)
+
+    def init_hidden(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size)
+
+    def forward(self, x, p):
+        entropy = -p * torch.log(p)  # expect: nonfinite-state
+        return torch.sigmoid(self.inp(x) + entropy)
+
+
+class LogOfAnEmptyStateRepaired(LogOfAnEmptyState):
+    def forward(self, x, p):
+        entropy = -p * torch.log(p + 1e-8)
+        return torch.sigmoid(self.inp(x) + entropy)
+
+
+class NormOfZero(nn.Module):
+    """The direction of a state that is zero; a helper divides."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.lin = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def init_state(self, batch_size):
+        return [torch.zeros(batch_size, self.hidden_size)]
+
+    def _unit(self, v):
+        length = torch.linalg.vector_norm(v, dim=-1, keepdim=True)
+        return v / length  # expect: nonfinite-state
+
+    def forward(self, inputs, states):
+        direction = self._unit(states[0])
+        h = torch.tanh(self.lin(torch.cat([inputs, direction], dim=1)))
+        return h, [h]
+
+
+class NormOfZeroRepaired(NormOfZero):
+    def _unit(self, v):
+        length = torch.linalg.vector_norm(v, dim=-1, keepdim=True)
+        return v / length.clamp(min=1e-6)
+
+
+class AttendsToAnEmptyMemory(nn.Module):
+    """At the first step all rows of the memory are masked, and the softmax is over nothing but -inf."""
+
+    def __init__(self, input_size, hidden_size, rows=5):
+        super().__init__()
+        self.hidden_size, self.rows = hidden_size, rows
+        self.cell = nn.GRUCell(input_size + hidden_size, hidden_size)
+
+    def zero_state(self, batch_size):
+        memory = torch.zeros(batch_size, self.rows, self.hidden_size)
+        return {"h": torch.zeros(batch_size, self.hidden_size), "memory": memory}
+
+    def forward(self, x, state):
+        h, memory = state["h"], state["memory"]
+        scores = torch.einsum("bd,brd->br", h, memory)
+        empty = memory.abs().sum(-1) == 0
+        weights = scores.masked_fill(empty, float("-inf")).softmax(-1)  # expect: nonfinite-state
+        read = torch.einsum("br,brd->bd", weights, memory)
+        h = self.cell(torch.cat([x, read], -1), h)
+        return h, {"h": h, "memory": torch.cat([memory[:, 1:], h.unsqueeze(1)], 1)}
+
+
+class AttendsToAnEmptyMemoryRepaired(AttendsToAnEmptyMemory):
+    def forward(self, x, state):
+        h, memory = state["h"], state["memory"]
+        scores = torch.einsum("bd,brd->br", h, memory)
+        empty = memory.abs().sum(-1) == 0
+        weights = scores.masked_fill(empty, -1e9).softmax(-1)
+        read = torch.einsum("br,brd->bd", weights, memory)
+        h = self.cell(torch.cat([x, read], -1), h)
+        return h, {"h": h, "memory": torch.cat([memory[:, 1:], h.unsqueeze(1)], 1)}
+
+
+class MeanOfNoneYet(nn.Module):
+    """The mean of what was seen so far, divided by a count that is zero at first."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def init_state(self, batch_size):
+        shape = (batch_size, self.hidden_size)
+        return torch.zeros(shape), torch.zeros(shape), torch.zeros(batch_size, 1)
+
+    def forward(self, x, state):
+        h, total, count = state
+        mean = total / count  # expect: nonfinite-state
+        h = self.cell(x, 0.5 * (h + mean))
+        return h, (h, total + h, count + 1)
+
+
+class MeanOfNoneYetRepaired(MeanOfNoneYet):
+    def forward(self, x, state):
+        h, total, count = state
+        mean = total / count.clamp(min=1)
+        h = self.cell(x, 0.5 * (h + mean))
+        return h, (h, total + h, count + 1)
+
+
+class SoftplusByHand(nn.Module):
+    """log(1 + exp(z)) overflows in single precision from z = 89."""
+
+    def __init__(self, input_size, hidden_size, sharpness=400.0):
+        super().__init__()
+        self.sharpness = sharpness
+        self.weight = nn.Parameter(torch.randn(hidden_size, input_size))
+        self.decay = nn.Parameter(torch.full((hidden_size,), 0.8))
+
+    def forward(self, x, r):
+        drive = F.linear(x, self.weight)
+        rate = torch.log(1 + torch.exp(self.sharpness * drive)) / self.sharpness  # expect: nonfinite-state
+        return self.decay * r + rate
+
+
+class SoftplusByHandRepaired(SoftplusByHand):
+    def forward(self, x, r):
+        drive = F.linear(x, self.weight)
+        rate = F.softplus(drive, beta=self.sharpness)
+        return self.decay * r + rate
+
+
+class RootOfANegative(nn.Module):
+    """The deviation is the root of a variance that no one keeps above zero; only this slot goes wrong."""
+
+    def __init__(self, input_size, hidden_size, latent=4):
+        super().__init__()
+        self.hidden_size, self.latent = hidden_size, latent
+        self.gru = nn.GRUCell(input_size, hidden_size)
+        self.stats = nn.Linear(hidden_size, 2 * latent)
+
+    def initial_state(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size), torch.ones(batch_size, self.latent)
+
+    def forward(self, x, state):
+        h, std = state
+        h = self.gru(x, h)
+        mean, var = self.stats(h).chunk(2, dim=-1)
+        std = 0.5 * std + torch.sqrt(var)  # expect: nonfinite-state error 1
+        return mean, (h, std)
+
+
+class RootOfANegativeRepaired(RootOfANegative):
+    def forward(self, x, state):
+        h, std = state
+        h = self.gru(x, h)
+        mean, var = self.stats(h).chunk(2, dim=-1)
+        std = 0.5 * std + torch.sqrt(F.softplus(var))
+        return mean, (h, std)
+
+
+class ConvWithoutEpsilon(nn.Module):
+    """Instance normalisation by hand, of a state that is constant at first."""
+
+    def __init__(self, in_channels, hidden_channels):
+        super().__init__()
+        self.hidden_channels = hidden_channels
+        self.conv = nn.Conv2d(in_channels + hidden_channels, hidden_channels, 3, padding=1)
+
+    def init_hidden(self, batch_size, image_size):
+        return torch.zeros(batch_size, self.hidden_channels, *image_size)
+
+    def forward(self, x, h):
+        normed = (h - h.mean((2, 3), keepdim=True)) / h.std((2, 3), keepdim=True)  # expect: nonfinite-state
+        h = torch.tanh(self.conv(torch.cat([x, normed], 1)))
+        return h
+
+
+class ConvWithoutEpsilonRepaired(ConvWithoutEpsilon):
+    def forward(self, x, h):
+        normed = F.instance_norm(h)
+        h = torch.tanh(self.conv(torch.cat([x, normed], 1)))
+        return h
+
+
+# 12. exploding-state
+
+
+class UnitNormalWeights(nn.Module):
+    """Recurrent weights of unit variance in a linear recurrence."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.W = nn.Parameter(torch.randn(input_size, hidden_size))
+        self.U = nn.Parameter(torch.randn(hidden_size, hidden_size))
+
+    def forward(self, x, h):
+        h = x @ self.W + h @ self.U  # expect: exploding-state warning
+        return h
+
+
+class UnitNormalWeightsRepaired(UnitNormalWeights):
+    def forward(self, x, h):
+        h = torch.tanh(x @ self.W + h @ self.U)
+        return h
+
+
+class ForgetGateAboveOne(nn.Module):
+    """The forget gate is 1 + sigmoid; h stays bounded, c does not."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = self.gates(torch.cat([x, h], -1)).chunk(4, -1)
+        c = (1 + torch.sigmoid(f)) * c + torch.sigmoid(i) * torch.tanh(g)  # expect: exploding-state warning 1
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, (h, c)
+
+
+class ForgetGateAboveOneRepaired(ForgetGateAboveOne):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = self.gates(torch.cat([x, h], -1)).chunk(4, -1)
+        c = torch.sigmoid(1 + f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, (h, c)
+
+
+class SignOfTheRate(nn.Module):
+    """exp(dt * A) with the minus of A = -exp(log_a) forgotten."""
+
+    def __init__(self, d_model, order=4, dt=0.2):
+        super().__init__()
+        self.order, self.dt = order, dt
+        self.log_a = nn.Parameter(torch.linspace(-1.0, 0.7, order).repeat(d_model, 1))
+        self.b = nn.Parameter(torch.randn(d_model, order))
+        self.c = nn.Parameter(torch.randn(d_model, order))
+
+    def initial_state(self, batch_size):
+        return torch.zeros(batch_size, *self.b.shape)
+
+    def forward(self, u, state):
+        decay = torch.exp(self.dt * torch.exp(self.log_a))
+        state = decay * state + self.dt * self.b * u.unsqueeze(-1)  # expect: exploding-state warning 0
+        return (self.c * state).sum(-1), state
+
+
+class SignOfTheRateRepaired(SignOfTheRate):
+    def forward(self, u, state):
+        decay = torch.exp(-self.dt * torch.exp(self.log_a))
+        state = decay * state + self.dt * self.b * u.unsqueeze(-1)
+        return (self.c * state).sum(-1), state
+
+
+class LeakTheWrongWay(nn.Module):
+    """The membrane leaks upwards: + mem for - mem."""
+
+    def __init__(self, in_features, out_features, tau=5.0):
+        super().__init__()
+        self.tau = tau
+        self.fc = nn.Linear(in_features, out_features)
+
+    def forward(self, input_, mem):
+        current = self.fc(input_)
+        mem = mem + (current + mem) / self.tau  # expect: exploding-state warning
+        return torch.sigmoid(mem), mem
+
+
+class LeakTheWrongWayRepaired(LeakTheWrongWay):
+    def forward(self, input_, mem):
+        current = self.fc(input_)
+        mem = mem + (current - mem) / self.tau
+        return torch.sigmoid(mem), mem
+
+
+class IdentityAndMore(nn.Module):
+    """An IRNN whose identity was scaled up; the work is done by nn.RNNCell."""
+
+    def __init__(self, input_size, hidden_size, scale=1.3):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.rnn = nn.RNNCell(input_size, hidden_size, nonlinearity="relu")
+        nn.init.eye_(self.rnn.weight_hh)
+        with torch.no_grad():
+            self.rnn.weight_hh.mul_(scale)
+            self.rnn.bias_ih.abs_()
+
+    def init_hidden(self, batch_size):
+        return [torch.zeros(batch_size, self.hidden_size)]
+
+    def forward(self, x, hidden):
+        h = self.rnn(x, hidden[0])  # expect: exploding-state warning
+        return h, [h]
+
+
+class IdentityAndMoreRepaired(IdentityAndMore):
+    def __init__(self, input_size, hidden_size, scale=0.95):
+        super().__init__(input_size, hidden_size, scale)
+
+
+class ResidualWithoutNorm(nn.Module):
+    """h + f(h) with a positive f, in a dict."""
+
+    def __init__(self, input_dim, hidden_dim):
+        super().__init__()
+        self.hidden_dim = hidden_dim
+        self.inp = nn.Linear(input_dim, hidden_dim)
+        self.mix = nn.Linear(hidden_dim, hidden_dim)
+        nn.init.constant_(self.mix.weight, 0.5 / hidden_dim)
+
+    def initial_state(self, batch_size):
+        return {"h": torch.zeros(batch_size, self.hidden_dim), "last": torch.zeros(batch_size, self.hidden_dim)}
+
+    def forward(self, x, state):
+        drive = F.relu(self.inp(x) + 0.1 * state["last"])
+        h = state["h"] + F.relu(self.mix(state["h"])) + drive  # expect: exploding-state warning 0
+        return torch.tanh(h), {"h": h, "last": drive}
+
+
+class ResidualWithoutNormRepaired(ResidualWithoutNorm):
+    def forward(self, x, state):
+        drive = F.relu(self.inp(x) + 0.1 * state["last"])
+        h = F.layer_norm(state["h"] + F.relu(self.mix(state["h"])) + drive, (self.hidden_dim,))
+        return torch.tanh(h), {"h": h, "last": drive}
+
+
+class ConvGrows(nn.Module):
+    def __init__(self, in_channels, hidden_channels):
+        super().__init__()
+        self.x = nn.Conv2d(in_channels, hidden_channels, 3, padding=1)
+        self.h = nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1)
+        nn.init.dirac_(self.h.weight)
+        nn.init.zeros_(self.h.bias)
+
+    def forward(self, x, h):
+        return 1.5 * self.h(h) + torch.tanh(self.x(x))  # expect: exploding-state warning
+
+
+class ConvGrowsRepaired(ConvGrows):
+    def forward(self, x, h):
+        return 0.5 * self.h(h) + torch.tanh(self.x(x))
+
+
+# 13. vanishing-gradient
+
+
+class GateBiasOfTen(nn.Module):
+    """A bias of the wrong sign: the update gate is open from the start, and the old state is gone at once."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gate = nn.Linear(input_size, hidden_size)
+        self.cand = nn.Linear(input_size, hidden_size)
+        nn.init.constant_(self.gate.bias, 10.0)
+
+    def forward(self, x, h):
+        z = torch.sigmoid(self.gate(x))
+        h = (1 - z) * h + z * torch.tanh(self.cand(x))  # expect: vanishing-gradient warning
+        return h
+
+
+class GateBiasOfTenRepaired(GateBiasOfTen):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        nn.init.constant_(self.gate.bias, -2.0)
+
+
+class TinyRecurrentWeights(nn.Module):
+    def __init__(self, n_in, n_hidden):
+        super().__init__()
+        self.weight_ih = nn.Parameter(torch.empty(n_hidden, n_in))
+        self.weight_hh = nn.Parameter(torch.empty(n_hidden, n_hidden))
+        nn.init.xavier_uniform_(self.weight_ih)
+        nn.init.normal_(self.weight_hh, std=1e-5)
+
+    def forward(self, inp, hidden):
+        pre = F.linear(inp, self.weight_ih) + F.linear(hidden, self.weight_hh)
+        return torch.tanh(pre)  # expect: vanishing-gradient warning
+
+
+class TinyRecurrentWeightsRepaired(TinyRecurrentWeights):
+    def __init__(self, n_in, n_hidden):
+        super().__init__(n_in, n_hidden)
+        nn.init.orthogonal_(self.weight_hh)
+
+
+class AllGatesShut(nn.Module):
+    """One bias for all gates of an LSTM, as low as the forget gate's should be high."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+        nn.init.constant_(self.gates.bias[: 3 * hidden_size], -10.0)
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, o, g = self.gates(torch.cat([x, h], dim=1)).chunk(4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, (h, c)  # expect: vanishing-gradient warning
+
+
+class AllGatesShutRepaired(AllGatesShut):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        nn.init.constant_(self.gates.bias[: 3 * hidden_size], 0.5)
+
+
+class ScaledAway(nn.Module):
+    """Each step multiplies the state by 1e-4, in a list of one."""
+
+    def __init__(self, input_size, hidden_size, eps=1e-4):
+        super().__init__()
+        self.hidden_size, self.eps = hidden_size, eps
+        self.drive = nn.Linear(input_size, hidden_size)
+        self.mix = nn.Linear(hidden_size, hidden_size)
+
+    def init_hidden(self, batch_size):
+        return [torch.zeros(batch_size, self.hidden_size)]
+
+    def forward(self, x, states):
+        h = torch.tanh(self.drive(x) + self.eps * self.mix(states[0]))  # expect: vanishing-gradient warning
+        return h, [h]
+
+
+class ScaledAwayRepaired(ScaledAway):
+    def __init__(self, input_size, hidden_size, eps=0.5):
+        super().__init__(input_size, hidden_size, eps)
+
+
+class ConvSaturates(nn.Module):
+    """Every unit sits at the flat end of its sigmoid."""
+
+    def __init__(self, in_channels, hidden_channels):
+        super().__init__()
+        self.x = nn.Conv2d(in_channels, hidden_channels, 3, padding=1)
+        self.h = nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1, bias=False)
+        nn.init.constant_(self.x.bias, 11.0)
+
+    def forward(self, x, h):
+        h = torch.sigmoid(self.x(x) + self.h(h))  # expect: vanishing-gradient warning
+        return h
+
+
+class ConvSaturatesRepaired(ConvSaturates):
+    def __init__(self, in_channels, hidden_channels):
+        super().__init__(in_channels, hidden_channels)
+        nn.init.constant_(self.x.bias, 0.0)
+
+
+class TimeConstantInTheWrongUnit(nn.Module):
+    """A decay of exp(-dt / tau) with dt in milliseconds and tau in seconds."""
+
+    def __init__(self, in_features, hidden_features, dt=1.0, tau=0.1):
+        super().__init__()
+        self.decay = math.exp(-dt / tau)
+        self.fc = nn.Linear(in_features, hidden_features)
+
+    def forward(self, x, syn, mem):
+        syn = self.decay * syn + self.fc(x)
+        mem = self.decay * mem + (1 - self.decay) * syn
+        return torch.sigmoid(mem), syn, mem  # expect: vanishing-gradient warning
+
+
+class TimeConstantInTheWrongUnitRepaired(TimeConstantInTheWrongUnit):
+    def __init__(self, in_features, hidden_features, dt=1.0, tau=10.0):
+        super().__init__(in_features, hidden_features, dt, tau)
+
+
+# 14. unused-weight
+
+
+class ReadoutNeverCalled(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.i2h = nn.Linear(input_size, hidden_size)
+        self.h2h = nn.Linear(hidden_size, hidden_size)
+        self.h2o = nn.Linear(hidden_size, 2)
+
+    def forward(self, x, h):  # expect: unused-weight warning
+        return torch.tanh(self.i2h(x) + self.h2h(h))
+
+
+class ReadoutNeverCalledRepaired(ReadoutNeverCalled):
+    def forward(self, x, h):
+        h = torch.tanh(self.i2h(x) + self.h2h(h))
+        return self.h2o(h), h
+
+
+class GateComputedAndDropped(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.lstm = nn.LSTMCell(input_size, hidden_size)
+        self.peephole = nn.Linear(hidden_size, hidden_size)
+
+    def init_hidden(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size), torch.zeros(batch_size, self.hidden_size)
+
+    def forward(self, x, hc):
+        h, c = hc
+        peep = torch.sigmoid(self.peephole(c))  # expect: unused-weight warning
+        h, c = self.lstm(x, (h, c))
+        return h, (h, c)
+
+
+class GateComputedAndDroppedRepaired(GateComputedAndDropped):
+    def forward(self, x, hc):
+        h, c = hc
+        peep = torch.sigmoid(self.peephole(c))
+        h, c = self.lstm(x, (peep * h, c))
+        return h, (h, c)
+
+
+class OverwrittenAttention(nn.Module):
+    """What the first statement computes, the second overwrites."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.attend = nn.Linear(hidden_size, hidden_size)
+        self.proj = nn.Linear(input_size, hidden_size)
+        self.mix = nn.Parameter(torch.randn(hidden_size, hidden_size) / math.sqrt(hidden_size))
+
+    def initial_state(self, batch_size):
+        return {"h": torch.zeros(batch_size, self.hidden_size)}
+
+    def forward(self, x, state):
+        context = torch.tanh(self.attend(state["h"]))  # expect: unused-weight warning
+        context = self.proj(x)
+        h = torch.tanh(context + torch.einsum("ij,bj->bi", self.mix, state["h"]))
+        return h, {"h": h}
+
+
+class OverwrittenAttentionRepaired(OverwrittenAttention):
+    def forward(self, x, state):
+        context = torch.tanh(self.attend(state["h"]))
+        context = context * self.proj(x)
+        h = torch.tanh(context + torch.einsum("ij,bj->bi", self.mix, state["h"]))
+        return h, {"h": h}
+
+
+class WeightWithoutItsGradient(nn.Module):
+    """The weight's value arrives, the gradient does not."""
+
+    def __init__(self, n_in, n_hidden):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(n_hidden, n_in) * 0.4)
+        self.u = nn.Parameter(torch.randn(n_hidden, n_hidden) * 0.4)
+
+    def forward(self, inp, hidden):
+        rec = hidden @ self.u.data.t()  # expect: unused-weight warning
+        return torch.tanh(inp @ self.w.t() + rec)
+
+
+class WeightWithoutItsGradientRepaired(WeightWithoutItsGradient):
+    def forward(self, inp, hidden):
+        rec = hidden @ self.u.t()
+        return torch.tanh(inp @ self.w.t() + rec)
+
+
+class NormOfTheCellForgotten(nn.Module):
+    """Two norms are made, one is used; spread states."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 3 * hidden_size)
+        self.norm_gates = nn.LayerNorm(3 * hidden_size)
+        self.norm_c = nn.LayerNorm(hidden_size)
+
+    def forward(self, x, h, c):  # expect: unused-weight warning
+        f, g, o = self.norm_gates(self.gates(torch.cat([x, h], -1))).chunk(3, -1)
+        c = torch.sigmoid(f + 1) * c + torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, c
+
+
+class NormOfTheCellForgottenRepaired(NormOfTheCellForgotten):
+    def forward(self, x, h, c):
+        f, g, o = self.norm_gates(self.gates(torch.cat([x, h], -1))).chunk(3, -1)
+        c = torch.sigmoid(f + 1) * c + torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(self.norm_c(c))
+        return h, c
+
+
+class ConvBiasBesideABias(nn.Module):
+    def __init__(self, in_channels, hidden_channels):
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels + hidden_channels, 2 * hidden_channels, 3, padding=1)
+        self.extra_bias = nn.Parameter(torch.randn(hidden_channels, 1, 1))
+
+    def forward(self, x, h):  # expect: unused-weight warning
+        z, n = self.conv(torch.cat([x, h], 1)).chunk(2, 1)
+        z = torch.sigmoid(z)
+        return (1 - z) * h + z * torch.tanh(n)
+
+
+class ConvBiasBesideABiasRepaired(ConvBiasBesideABias):
+    def forward(self, x, h):
+        z, n = self.conv(torch.cat([x, h], 1)).chunk(2, 1)
+        z = torch.sigmoid(z + self.extra_bias)
+        return (1 - z) * h + z * torch.tanh(n)
+
+
+class AuxiliaryHeadInAHelper(nn.Module):
+    """The helper computes an auxiliary prediction that nobody takes."""
+
+    def __init__(self, embed_dim, hidden_dim):
+        super().__init__()
+        self.gru = nn.GRUCell(embed_dim, hidden_dim)
+        self.reward = nn.Linear(hidden_dim, 1)
+
+    def _heads(self, h):
+        reward = self.reward(h)  # expect: unused-weight warning
+        return torch.tanh(h)
+
+    def forward(self, embed, h):
+        h = self.gru(embed, h)
+        return self._heads(h), h
+
+
+class AuxiliaryHeadInAHelperRepaired(AuxiliaryHeadInAHelper):
+    def _heads(self, h):
+        reward = self.reward(h)
+        return torch.cat([torch.tanh(h), reward], -1)
+
+
+# 15. graph-mismatch
+
+
+class ScriptedWithoutForgetBias(nn.Module):
+    """The branch for TorchScript was not touched when the forget bias came in."""
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]):  # expect: graph-mismatch
+        h, c = state
+        i, f, g, o = self.gates(torch.cat([x, h], dim=1)).chunk(4, dim=1)
+        if not torch.jit.is_scripting():
+            f = f + 1.0
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, (h, c)
+
+
+class ScriptedWithoutForgetBiasRepaired(ScriptedWithoutForgetBias):
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]):
+        h, c = state
+        i, f, g, o = self.gates(torch.cat([x, h], dim=1)).chunk(4, dim=1)
+        f = f + 1.0
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, (h, c)
+
+
+class ScriptedHelperDiffers(nn.Module):
+    """A helper takes another activation where it is scripted."""
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.rec = nn.Linear(hidden_size, hidden_size, bias=False)
+
+    def activation(self, z: Tensor) -> Tensor:
+        if torch.jit.is_scripting():
+            return torch.clamp(z, -1.0, 1.0)
+        return torch.tanh(z)
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:  # expect: graph-mismatch
+        return self.activation(self.inp(x) + self.rec(h))
+
+
+class ScriptedHelperDiffersRepaired(ScriptedHelperDiffers):
+    def activation(self, z: Tensor) -> Tensor:
+        return torch.tanh(z)
+
+
+class PreparedForScripting(nn.Module):
+    """Where it is scripted, a library cell stands in for it, with gates in another order."""
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__()
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.weight = nn.Linear(input_size + hidden_size, 3 * hidden_size)
+
+    def __prepare_scriptable__(self):
+        cell = nn.GRUCell(self.input_size, self.hidden_size)
+        weight, bias = self.weight.weight.data, self.weight.bias.data
+        cell.weight_ih.data, cell.weight_hh.data = weight[:, : self.input_size], weight[:, self.input_size :]
+        cell.bias_ih.data, cell.bias_hh.data = bias, torch.zeros_like(bias)
+        return cell
+
+    def forward(self, x: Tensor, hx: Tensor) -> Tensor:  # expect: graph-mismatch
+        w_i, w_h = self.weight.weight.split([self.input_size, self.hidden_size], dim=1)
+        i_z, i_r, i_n = F.linear(x, w_i, self.weight.bias).chunk(3, 1)
+        h_z, h_r, h_n = F.linear(hx, w_h).chunk(3, 1)
+        z, r = torch.sigmoid(i_z + h_z), torch.sigmoid(i_r + h_r)
+        return z * hx + (1 - z) * torch.tanh(i_n + r * h_n)
+
+
+class PreparedForScriptingRepaired(PreparedForScripting):
+    def forward(self, x: Tensor, hx: Tensor) -> Tensor:
+        w_i, w_h = self.weight.weight.split([self.input_size, self.hidden_size], dim=1)
+        i_r, i_z, i_n = F.linear(x, w_i, self.weight.bias).chunk(3, 1)
+        h_r, h_z, h_n = F.linear(hx, w_h).chunk(3, 1)
+        z, r = torch.sigmoid(i_z + h_z), torch.sigmoid(i_r + h_r)
+        return z * hx + (1 - z) * torch.tanh(i_n + r * h_n)
+
+
+class UnusedInScript(nn.Module):
+    """@torch.jit.unused compiles and raises as soon as it is called."""
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__()
+        self.lin = nn.Linear(input_size + hidden_size, hidden_size)
+
+    @torch.jit.unused
+    def _smooth(self, new: Tensor, old: Tensor) -> Tensor:
+        return 0.5 * (new + old)
+
+    def forward(self, x: Tensor, hiddens: list[Tensor]) -> tuple[Tensor, list[Tensor]]:  # expect: graph-mismatch
+        h = torch.tanh(self.lin(torch.cat([x, hiddens[0]], 1)))
+        h = self._smooth(h, hiddens[0])
+        return h, [h]
+
+
+class UnusedInScriptRepaired(UnusedInScript):
+    def forward(self, x: Tensor, hiddens: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        h = torch.tanh(self.lin(torch.cat([x, hiddens[0]], 1)))
+        h = 0.5 * (h + hiddens[0])
+        return h, [h]
+
+
+class ScriptedConvPadsOtherwise(nn.Module):
+    """Reflection in Python, zeros where it is scripted."""
+
+    def __init__(self, in_channels: int, hidden_channels: int):
+        super().__init__()
+        self.x = nn.Conv2d(in_channels, hidden_channels, 3)
+        self.h = nn.Conv2d(hidden_channels, hidden_channels, 1)
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:  # expect: graph-mismatch
+        padded = F.pad(x, [1, 1, 1, 1]) if torch.jit.is_scripting() else F.pad(x, [1, 1, 1, 1], mode="reflect")
+        return torch.tanh(self.x(padded) + self.h(h))
+
+
+class ScriptedConvPadsOtherwiseRepaired(ScriptedConvPadsOtherwise):
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        padded = F.pad(x, [1, 1, 1, 1], mode="reflect")
+        return torch.tanh(self.x(padded) + self.h(h))
+
+
+# 16. Healthy cells that look like one of these; the docstring names what
+
+
+class ShiftRegister(nn.Module):
+    """Units that are copied: each row of the register is the old row above it."""
+
+    def __init__(self, input_size, hidden_size, length=6):
+        super().__init__()
+        self.input_size, self.length = input_size, length
+        self.read = nn.Linear(length * input_size, hidden_size)
+
+    def init_state(self, batch_size):
+        return torch.zeros(batch_size, self.length, self.input_size)
+
+    def forward(self, x, register):
+        register = torch.cat([x.unsqueeze(1), register[:, :-1]], dim=1)
+        return torch.tanh(self.read(register.flatten(1))), register
+
+
+class ClockworkOfPowers(nn.Module):
+    """Units that seldom move: the slowest block is written at every 32nd step only."""
+
+    def __init__(self, input_size, hidden_size, blocks=4):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.lin = nn.Linear(input_size + hidden_size, hidden_size)
+        periods = torch.tensor([1, 2, 8, 32]).repeat_interleave(hidden_size // blocks)
+        self.register_buffer("periods", F.pad(periods, (0, hidden_size - len(periods)), value=1))
+
+    def init_state(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size), torch.zeros(batch_size, 1, dtype=torch.long)
+
+    def forward(self, x, state):
+        h, step = state
+        due = step % self.periods == 0
+        h = torch.where(due, torch.tanh(self.lin(torch.cat([x, h], 1))), h)
+        return h, (h, step + 1)
+
+
+class TemporalLinks(nn.Module):
+    """Units that stay zero: the link matrix of a DNC has no diagonal, and starts empty."""
+
+    def __init__(self, input_size, rows=5):
+        super().__init__()
+        self.rows = rows
+        self.address = nn.Linear(input_size + rows, rows)
+
+    def initial_state(self, batch_size):
+        return {
+            "precedence": torch.zeros(batch_size, self.rows),
+            "link": torch.zeros(batch_size, self.rows, self.rows),
+        }
+
+    def forward(self, x, state):
+        p, link = state["precedence"], state["link"]
+        forward_read = torch.einsum("bij,bj->bi", link, p)
+        w = torch.softmax(self.address(torch.cat([x, forward_read], -1)), -1)
+        link = (1 - w.unsqueeze(2) - w.unsqueeze(1)) * link + w.unsqueeze(2) * p.unsqueeze(1)
+        link = link * (1 - torch.eye(self.rows))
+        p = (1 - w.sum(-1, keepdim=True)) * p + w
+        return forward_read, {"precedence": p, "link": link}
+
+
+class TriangularMask(nn.Module):
+    """Units that see little: under a triangular mask the first unit sees none of the others."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.u = nn.Parameter(torch.randn(hidden_size, hidden_size) * 0.3)
+        self.register_buffer("mask", torch.tril(torch.ones(hidden_size, hidden_size)))
+
+    def forward(self, x, h):
+        return torch.tanh(self.inp(x) + F.linear(h, self.u * self.mask))
+
+
+class WritesIntoItsOwnZeros(nn.Module):
+    """Units written in blocks: every block is, one after the other."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.half = hidden_size // 2
+        self.a = nn.Linear(input_size + hidden_size, self.half)
+        self.b = nn.Linear(input_size + self.half, hidden_size - self.half)
+
+    def forward(self, x, h):
+        new = torch.zeros_like(h)
+        new[:, : self.half] = torch.tanh(self.a(torch.cat([x, h], 1)))
+        new[:, self.half :] = 0.9 * h[:, self.half :] + 0.1 * self.b(torch.cat([x, new[:, : self.half]], 1))
+        return new
+
+
+class SkipsQuietRows(nn.Module):
+    """The old state comes back: in the rows in which nothing happened."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, h):
+        quiet = x.abs().amax(-1, keepdim=True) < 1.0
+        return torch.where(quiet, h, self.cell(x, h))
+
+
+class ConvStateInPlace(nn.Module):
+    """The argument is changed: a queue of inputs is shifted in place, as inference code does it."""
+
+    def __init__(self, dim, kernel_size=4):
+        super().__init__()
+        self.dim, self.kernel_size = dim, kernel_size
+        self.weight = nn.Parameter(torch.randn(dim, kernel_size))
+
+    def init_state(self, batch_size):
+        return torch.zeros(batch_size, self.dim, self.kernel_size)
+
+    @torch.no_grad()
+    def step(self, x, conv_state):
+        conv_state.copy_(torch.roll(conv_state, shifts=-1, dims=-1))
+        conv_state[:, :, -1] = x
+        return F.silu((conv_state * self.weight).sum(-1)), conv_state
+
+    def forward(self, xs):
+        padded = F.pad(xs.transpose(1, 2), (self.kernel_size - 1, 0))
+        return F.silu(F.conv1d(padded, self.weight.unsqueeze(1), groups=self.dim)).transpose(1, 2)
+
+
+class FillsTheDictAndReturnsIt(nn.Module):
+    """The argument is changed: the dict is the state's home, and it is what comes back."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.lstm = nn.LSTMCell(input_size, hidden_size)
+
+    def init_state(self, batch_size):
+        return {"h": torch.zeros(batch_size, self.hidden_size), "c": torch.zeros(batch_size, self.hidden_size)}
+
+    def forward(self, x, state):
+        state["h"], state["c"] = self.lstm(x, (state["h"], state["c"]))
+        return state["h"], state
+
+
+class InPlaceOnWhatItMade(nn.Module):
+    """In-place arithmetic: on tensors of its own, of which some are views of others."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 2 * hidden_size)
+
+    def forward(self, x, h):
+        pre = self.gates(torch.cat([x, h], 1))
+        z, n = pre.chunk(2, 1)
+        out = torch.zeros_like(h)
+        out += torch.sigmoid(z) * h
+        out += (1 - torch.sigmoid(z)) * torch.tanh(n)
+        return out.mul_(0.9)
+
+
+class LearnedStart(nn.Module):
+    """A weight without effect: the first state is learned, and used where none is passed."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.h0 = nn.Parameter(torch.randn(1, hidden_size))
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, h=None):
+        if h is None:
+            h = torch.tanh(self.h0).expand(x.size(0), -1)
+        return self.cell(x, h)
+
+
+class HeadOfAnotherMethod(nn.Module):
+    """A weight without effect: another method decodes."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+        self.decoder = nn.Linear(hidden_size, 3)
+
+    def decode(self, h):
+        return self.decoder(h).log_softmax(-1)
+
+    def forward(self, x, state):
+        return self.cell(x, state)
+
+
+class AuxiliaryHeadInTraining(nn.Module):
+    """A weight without effect: the auxiliary head runs in training only."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+        self.head = nn.Linear(hidden_size, 2)
+        self.aux = nn.Linear(hidden_size, input_size)
+        self.aux_loss = None
+
+    def forward(self, x, h):
+        h = self.cell(x, h)
+        if self.training:
+            self.aux_loss = F.mse_loss(self.aux(h), x)
+        return self.head(h), h
+
+
+class OptionalPeephole(nn.Module):
+    """A weight without effect: what uses it was not asked for."""
+
+    def __init__(self, input_size, hidden_size, peephole=False):
+        super().__init__()
+        self.peephole = peephole
+        self.gates = nn.Linear(input_size + hidden_size, 3 * hidden_size)
+        self.w_peep = nn.Parameter(torch.randn(hidden_size))
+
+    def forward(self, x, state):
+        h, c = state
+        f, g, o = self.gates(torch.cat([x, h], 1)).chunk(3, 1)
+        if self.peephole:
+            f = f + self.w_peep * c
+        f = torch.sigmoid(f)
+        c = f * c + (1 - f) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, (h, c)
+
+
+class ReZeroBranch(nn.Module):
+    """A weight without effect: the branch behind a gate of zero has not opened yet."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.rec = nn.Linear(hidden_size, hidden_size)
+        self.branch = nn.Sequential(nn.Linear(hidden_size, 6), nn.ReLU(), nn.Linear(6, hidden_size))
+        self.alpha = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x, h):
+        return torch.tanh(self.inp(x) + self.rec(h)) + self.alpha * self.branch(h)
+
+
+class FixedReservoir(nn.Module):
+    """Weights without a gradient: a reservoir is not trained."""
+
+    def __init__(self, input_size, hidden_size, leak=0.3):
+        super().__init__()
+        self.leak = leak
+        self.w_in = nn.Parameter(torch.rand(hidden_size, input_size) - 0.5, requires_grad=False)
+        w = torch.randn(hidden_size, hidden_size)
+        self.w = nn.Parameter(0.9 * w / torch.linalg.eigvals(w).abs().max(), requires_grad=False)
+
+    def forward(self, u, r):
+        return (1 - self.leak) * r + self.leak * torch.tanh(F.linear(u, self.w_in) + F.linear(r, self.w))
+
+
+class CachedMask(nn.Module):
+    """Memory on self: a constant mask, made at the first call."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.u = nn.Parameter(torch.randn(hidden_size, hidden_size) * 0.3)
+        self._mask = None
+
+    def forward(self, x, h):
+        if self._mask is None:
+            self._mask = 1 - torch.eye(h.size(1))
+        return torch.tanh(self.inp(x) + h @ (self.u * self._mask))
+
+
+class CachedDropoutMask(nn.Module):
+    """Memory on self: one dropout mask for a whole sequence (Gal and Ghahramani), drawn at its first step."""
+
+    def __init__(self, input_size, hidden_size, p=0.3):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+        self.p = p
+        self._mask = None
+
+    def reset_mask(self):
+        self._mask = None
+
+    def forward(self, x, h):
+        if self.training:
+            if self._mask is None or self._mask.shape != h.shape:
+                self._mask = torch.bernoulli(torch.full_like(h, 1 - self.p)) / (1 - self.p)
+            h = h * self._mask
+        return self.cell(x, h)
+
+
+class KeepsStatistics(nn.Module):
+    """Memory on self: written at every step for a log, and never read."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+        self.calls, self.last_hidden, self.norms = 0, None, []
+
+    def forward(self, x, state):
+        h, c = self.cell(x, state)
+        with torch.no_grad():
+            self.calls += 1
+            self.last_hidden = h.detach()
+            self.norms.append(float(h.norm()))
+        return h, (h, c)
+
+
+class CachedTransition(nn.Module):
+    """Memory on self: what is made of the weights is kept in evaluation, as inference code does it."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.log_a = nn.Parameter(torch.linspace(-2, 0, hidden_size))
+        self.b = nn.Linear(input_size, hidden_size)
+        self._a = None
+
+    def train(self, mode=True):
+        self._a = None
+        return super().train(mode)
+
+    def _decay(self):
+        if self.training or self._a is None:
+            self._a = torch.exp(-torch.exp(self.log_a))
+        return self._a
+
+    def forward(self, u, s):
+        return self._decay() * s + self.b(u)
+
+
+class NormalisedByRunningStatistics(nn.Module):
+    """Memory in a buffer, and rows that see one another: BatchNorm, in training."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.i2h = nn.Linear(input_size, hidden_size, bias=False)
+        self.h2h = nn.Linear(hidden_size, hidden_size)
+        self.bn = nn.BatchNorm1d(hidden_size)
+
+    def forward(self, x, h):
+        return torch.tanh(self.bn(self.i2h(x)) + self.h2h(h))
+
+
+class SpectrallyNormalised(nn.Module):
+    """Memory in a buffer: the power iteration of spectral_norm."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.rec = nn.utils.parametrizations.spectral_norm(nn.Linear(hidden_size, hidden_size))
+
+    def forward(self, x, h):
+        return torch.tanh(self.inp(x) + self.rec(h))
+
+
+class SoftmaxOverLayers(nn.Module):
+    """An operation along the first axis, which is that of the layers: the state is (layers, batch, hidden)."""
+
+    def __init__(self, input_size, hidden_size, num_layers=3):
+        super().__init__()
+        self.hidden_size, self.num_layers = hidden_size, num_layers
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.cells = nn.ModuleList(nn.GRUCell(hidden_size, hidden_size) for _ in range(num_layers))
+
+    def init_hidden(self, batch_size):
+        return torch.zeros(self.num_layers, batch_size, self.hidden_size)
+
+    def forward(self, x, hidden):
+        x = torch.tanh(self.inp(x))
+        new = torch.stack([cell(x, h) for cell, h in zip(self.cells, hidden)])
+        return (new.softmax(dim=0) * new).sum(dim=0), new
+
+
+class ColumnsAreRows(nn.Module):
+    """A norm along the first axis, which is that of the units: the state is (hidden, batch)."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.W = nn.Parameter(0.3 * torch.randn(hidden_size, input_size))
+        self.U = nn.Parameter(0.3 * torch.randn(hidden_size, hidden_size))
+
+    def init_state(self, batch_size):
+        return torch.zeros(self.hidden_size, batch_size)
+
+    def forward(self, x, h):
+        h = torch.tanh(self.W @ x.T + self.U @ h)
+        h = h / (1e-3 + h.norm(dim=0, keepdim=True))
+        return h.T, h
+
+
+class WaveEquation(nn.Module):
+    """Slots in another order: what was now is before, and the new one is linear in both."""
+
+    def __init__(self, input_size, hidden_size, dt=0.2):
+        super().__init__()
+        self.dt = dt
+        self.force = nn.Linear(input_size, hidden_size)
+        self.stiffness = nn.Parameter(torch.rand(hidden_size) + 0.5)
+
+    def forward(self, x, now, before):
+        acceleration = self.force(x) - self.stiffness * now
+        return 2 * now - before + self.dt**2 * acceleration, now
+
+
+class CarryInItsOwnOrder(nn.Module):
+    """Slots in another order: c before h, and so it comes back."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, carry, x):
+        c, h = carry
+        h, c = self.cell(x, (h, c))
+        return (c, h), h
+
+
+class TwoLinearMemories(nn.Module):
+    """Slots in another order: two linear memories that feed each other crosswise, by design."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size, 2 * hidden_size)
+
+    def forward(self, x, even, odd):
+        keep, write = self.gates(x).chunk(2, -1)
+        keep = torch.sigmoid(keep)
+        return keep * odd + (1 - keep) * write, 0.9 * even + 0.1 * write
+
+
+class RotatesItsPhases(nn.Module):
+    """Slots in another order: a rotation by a quarter and more, as oscillators have it."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.register_buffer("angle", torch.linspace(0.3, 1.6, hidden_size))
+
+    def forward(self, x, re, im):
+        cos, sin = torch.cos(self.angle), torch.sin(self.angle)
+        return 0.98 * (cos * re - sin * im) + self.inp(x), 0.98 * (sin * re + cos * im)
+
+
+class CoupledOscillators(nn.Module):
+    """No growth: an oscillator network with damping, and a velocity that starts it (coRNN)."""
+
+    def __init__(self, input_size, hidden_size, dt=0.1, gamma=1.0, epsilon=0.5):
+        super().__init__()
+        self.dt, self.gamma, self.epsilon = dt, gamma, epsilon
+        self.inner = nn.Linear(input_size + 2 * hidden_size, hidden_size)
+
+    def forward(self, x, hy, hz):
+        force = torch.tanh(self.inner(torch.cat([x, hz, hy], 1)))
+        hz = hz + self.dt * (force - self.gamma * hy - self.epsilon * hz)
+        hy = hy + self.dt * hz
+        return hy, hz
+
+
+class PerfectIntegrator(nn.Module):
+    """Growth that is linear: all that comes in is positive, and nothing leaks."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.inp = nn.Linear(input_size, hidden_size)
+
+    def init_state(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size)
+
+    def forward(self, x, total):
+        total = total + F.softplus(self.inp(x))
+        return total.log1p(), total
+
+
+class ChainOfIntegrators(nn.Module):
+    """Growth like a power of t: position, velocity, acceleration and jerk."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.hidden_size = hidden_size
+
+    def initial_state(self, batch_size):
+        return [torch.zeros(batch_size, self.hidden_size) for _ in range(4)]
+
+    def forward(self, x, states):
+        position, velocity, acceleration, jerk = states
+        jerk = jerk + F.softplus(self.inp(x))
+        acceleration = acceleration + jerk
+        velocity = velocity + acceleration
+        position = position + velocity
+        return position, [position, velocity, acceleration, jerk]
+
+
+class LinearAttentionSums(nn.Module):
+    """Growth that is linear: keys and values are summed, and so is the normaliser."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.dim = dim
+        self.qkv = nn.Linear(dim, 3 * dim)
+
+    def init_state(self, batch_size):
+        return torch.zeros(batch_size, self.dim, self.dim), torch.zeros(batch_size, self.dim)
+
+    def forward(self, x, state):
+        s, z = state
+        q, k, v = self.qkv(x).chunk(3, -1)
+        q, k = F.elu(q) + 1, F.elu(k) + 1
+        s = s + torch.einsum("bi,bj->bij", k, v)
+        z = z + k
+        return torch.einsum("bi,bij->bj", q, s) / (q * z).sum(-1, keepdim=True), (s, z)
+
+
+class LargeWeightsSaturate(nn.Module):
+    """Growth that ends: the weights are large, and tanh holds the units."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.W = nn.Parameter(torch.randn(input_size, hidden_size))
+        self.U = nn.Parameter(2 * torch.randn(hidden_size, hidden_size))
+
+    def forward(self, x, h):
+        return torch.tanh(x @ self.W + h @ self.U)
+
+
+class DoublesAndClamps(nn.Module):
+    """Growth that ends: doubled at each step, and clamped."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x, h):
+        return (2 * h + self.inp(x)).clamp(-3.0, 3.0)
+
+
+class TransientGrowth(nn.Module):
+    """Growth that ends: a delay line with gain, whose matrix is nilpotent."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.register_buffer("shift", 2.0 * torch.diag(torch.ones(hidden_size - 1), 1))
+
+    def forward(self, x, h):
+        return h @ self.shift + 0.01 * torch.tanh(self.inp(x))
+
+
+class OrthogonalLinear(nn.Module):
+    """Neither grows nor fades: an orthogonal matrix without a nonlinearity."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.rec = nn.utils.parametrizations.orthogonal(nn.Linear(hidden_size, hidden_size, bias=False))
+
+    def forward(self, x, h):
+        return self.rec(h) + self.inp(x)
+
+
+class SlowLeak(nn.Module):
+    """Neither grows nor fades within sight: a leak of 0.99."""
+
+    def __init__(self, in_features, hidden_features):
+        super().__init__()
+        self.fc = nn.Linear(in_features, hidden_features)
+
+    def forward(self, x, trace_state):
+        return 0.99 * trace_state + 0.01 * self.fc(x)
+
+
+class FastLeak(nn.Module):
+    """Fades within a few steps, as it was meant to: a leak of 0.05."""
+
+    def __init__(self, in_features, hidden_features):
+        super().__init__()
+        self.fc = nn.Linear(in_features, hidden_features)
+
+    def forward(self, x, h):
+        return 0.05 * h + self.fc(x)
+
+
+class MomentumCell(nn.Module):
+    """Two linear memories in one step, and one of them is a velocity."""
+
+    def __init__(self, input_size, hidden_size, mu=0.9, step=0.6):
+        super().__init__()
+        self.mu, self.step = mu, step
+        self.W = nn.Linear(input_size, hidden_size)
+        self.U = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, state):
+        h, v = state
+        v = self.mu * v + self.step * self.W(x)
+        h = torch.tanh(self.U(h) + v)
+        return h, (h, v)
+
+
+class _Spike(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, v):
+        ctx.save_for_backward(v)
+        return (v > 0).to(v.dtype)
+
+    @staticmethod
+    def backward(ctx, grad):
+        (v,) = ctx.saved_tensors
+        return grad / (1 + 10 * v.abs()) ** 2
+
+
+class DetachedReset(nn.Module):
+    """A detach: only the reset is cut, the membrane itself is not."""
+
+    def __init__(self, in_features, hidden_features, beta=0.9):
+        super().__init__()
+        self.beta = beta
+        self.fc = nn.Linear(in_features, hidden_features)
+
+    def forward(self, x, mem):
+        mem = self.beta * mem + self.fc(x)
+        spk = _Spike.apply(mem - 0.5)
+        return spk, mem - 0.5 * spk.detach()
+
+
+class HardResetToConstant(nn.Module):
+    """No gradient in the rows that fired: they are set to a constant."""
+
+    def __init__(self, in_features, hidden_features):
+        super().__init__()
+        self.fc = nn.Linear(in_features, hidden_features)
+
+    def forward(self, x, v):
+        v = 0.9 * v + self.fc(x)
+        spike = _Spike.apply(v - 0.4)
+        return spike, torch.where(v > 0.4, torch.full_like(v, -0.1), v)
+
+
+class StraightThroughBinary(nn.Module):
+    """A detach: the state is binary, and its gradient is that of the sigmoid."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.lin = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        soft = torch.sigmoid(4 * self.lin(torch.cat([x, h], 1)))
+        hard = (soft > 0.5).float()
+        return hard + soft - soft.detach()
+
+
+class DetachesTheQuery(nn.Module):
+    """A detach: of what is looked up with, while the state goes on with its gradient."""
+
+    def __init__(self, input_size, hidden_size, rows=6):
+        super().__init__()
+        self.keys = nn.Parameter(torch.randn(rows, hidden_size))
+        self.cell = nn.GRUCell(input_size + hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        weights = torch.softmax(h.detach() @ self.keys.t(), dim=-1)
+        return self.cell(torch.cat([x, weights @ self.keys], dim=-1), h)
+
+
+class TruncatedWithinTheSequence(nn.Module):
+    """A detach: backpropagation is truncated every third step of a sequence."""
+
+    def __init__(self, input_size, hidden_size, truncate=3):
+        super().__init__()
+        self.truncate = truncate
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, xs, h):
+        outputs = []
+        for t, x in enumerate(xs.unbind(1)):
+            if t % self.truncate == 0:
+                h = h.detach()
+            h = self.cell(x, h)
+            outputs.append(h)
+        return torch.stack(outputs, 1), h
+
+
+class ReadsItsFirstStateAsIs(nn.Module):
+    """Infinity in the state: a running maximum starts from -inf, as it should."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.fc = nn.Linear(input_size, hidden_size)
+
+    def init_state(self, batch_size):
+        return torch.full((batch_size, self.hidden_size), float("-inf"))
+
+    def forward(self, x, m):
+        m = torch.maximum(m, self.fc(x))
+        return m, m
+
+
+class LogDomain(nn.Module):
+    """Infinity on the way: log-probabilities, of which some are -inf until they are summed."""
+
+    def __init__(self, input_size, tags=4):
+        super().__init__()
+        self.tags = tags
+        self.emit = nn.Linear(input_size, tags)
+        self.transition = nn.Parameter(torch.randn(tags, tags))
+
+    def initial_state(self, batch_size):
+        start = torch.full((batch_size, self.tags), float("-inf"))
+        start[:, 0] = 0.0
+        return start
+
+    def forward(self, x, alpha):
+        scores = alpha.unsqueeze(2) + self.transition.log_softmax(-1)
+        return torch.logsumexp(scores, dim=1) + self.emit(x).log_softmax(-1)
+
+
+class ComputesInDouble(nn.Module):
+    """Another type on the way: the sum is taken in double precision, the state is not."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x, acc):
+        precise = 0.9 * acc.double() + self.inp(x).double()
+        return precise.to(acc.dtype)
+
+
+class DoubleThroughout(nn.Module):
+    """A cell of double precision."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.cell = nn.LSTMCell(input_size, hidden_size, dtype=torch.float64)
+
+    def init_hidden(self, batch_size):
+        return torch.zeros(2, batch_size, self.hidden_size, dtype=torch.float64).unbind(0)
+
+    def forward(self, x, state):
+        h, c = self.cell(x.double(), tuple(state))
+        return h, (h, c)
+
+
+class HalfPrecisionInside(nn.Module):
+    """Another type on the way: bfloat16 within the step, and the type of the state on the way out."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gru = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, h):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            new = self.gru(x, h)
+        return new.to(h.dtype)
+
+
+class CountsAndFlags(nn.Module):
+    """Slots that are no floats: a count, a flag and the last token."""
+
+    def __init__(self, input_size, hidden_size, vocab=9):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.embed = nn.Embedding(vocab, hidden_size)
+        self.gru = nn.GRUCell(input_size + hidden_size, hidden_size)
+        self.out = nn.Linear(hidden_size, vocab)
+
+    def init_state(self, batch_size):
+        return {
+            "h": torch.zeros(batch_size, self.hidden_size),
+            "token": torch.zeros(batch_size, dtype=torch.long),
+            "count": torch.zeros(batch_size, dtype=torch.int32),
+            "done": torch.zeros(batch_size, dtype=torch.bool),
+        }
+
+    def forward(self, x, state):
+        h = self.gru(torch.cat([x, self.embed(state["token"])], -1), state["h"])
+        logits = self.out(h) - 0.1 * state["count"].unsqueeze(-1)
+        token = logits.argmax(-1)
+        done = state["done"] | (token == 0)
+        h = torch.where(done.unsqueeze(-1), 0.5 * h, h)
+        return logits, {"h": h, "token": token, "count": state["count"] + 1, "done": done}
+
+
+class KalmanFilter(nn.Module):
+    """An input without effect on a slot: the covariance of a Kalman filter goes its own way."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.observe = nn.Linear(input_size, hidden_size)
+
+    def init_state(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size), torch.ones(batch_size, self.hidden_size)
+
+    def forward(self, z, state):
+        mean, variance = state
+        variance = variance + 0.1
+        gain = variance / (variance + 1.0)
+        mean = mean + gain * (self.observe(z) - mean)
+        return mean, (mean, (1 - gain) * variance)
+
+
+class SlotsGrowIntoACache(nn.Module):
+    """A slot that grows: keys and values of all that was seen, empty at first."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.dim = dim
+        self.qkv = nn.Linear(dim, 3 * dim)
+
+    def init_state(self, batch_size):
+        return torch.zeros(batch_size, 0, self.dim), torch.zeros(batch_size, 0, self.dim)
+
+    def forward(self, x, state):
+        keys, values = state
+        q, k, v = self.qkv(x).chunk(3, -1)
+        keys, values = torch.cat([keys, k.unsqueeze(1)], 1), torch.cat([values, v.unsqueeze(1)], 1)
+        weights = torch.einsum("bd,btd->bt", q, keys).div(math.sqrt(self.dim)).softmax(-1)
+        return torch.einsum("bt,btd->bd", weights, values), (keys, values)
+
+
+class ManyOutputs(nn.Module):
+    """More comes back than went in: logits, a value and a dict of extras beside the state."""
+
+    def __init__(self, obs_dim, hidden_dim, actions=3):
+        super().__init__()
+        self.hidden_dim = hidden_dim
+        self.core = nn.LSTMCell(obs_dim, hidden_dim)
+        self.pi, self.v = nn.Linear(hidden_dim, actions), nn.Linear(hidden_dim, 1)
+
+    def initial_state(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_dim), torch.zeros(batch_size, self.hidden_dim)
+
+    def forward(self, obs, state):
+        h, c = self.core(obs, state)
+        logits, value = self.pi(h), self.v(h).squeeze(-1)
+        return {"logits": logits, "value": value, "entropy": -(logits.softmax(-1) * logits.log_softmax(-1)).sum(-1)}, (
+            h,
+            c,
+        )
+
+
+class AsksWhetherItIsScripted(nn.Module):
+    """A branch for TorchScript: only the check of the shapes is left out there."""
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.rec = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        if not torch.jit.is_scripting() and x.shape[0] != h.shape[0]:
+            raise ValueError(f"{x.shape[0]} rows of input and {h.shape[0]} of state")
+        return torch.tanh(self.inp(x) + self.rec(h))
+
+
+class CannotBeScripted(nn.Module):
+    """TorchScript refuses it, and nobody asked: keyword arguments by name, a lambda, a dict of functions."""
+
+    activations = {"tanh": torch.tanh, "relu": torch.relu}
+
+    def __init__(self, input_size, hidden_size, activation="tanh"):
+        super().__init__()
+        self.act = self.activations[activation]
+        self.mix = lambda a, b: a + 0.5 * b
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.rec = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h, **kwargs):
+        return self.act(self.mix(self.inp(x), self.rec(h)))
+
+
+class SampledLatent(nn.Module):
+    """Chance in the state: two runs of it differ, with one seed they do not, scripted or not."""
+
+    def __init__(self, input_size: int, hidden_size: int):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.gru = nn.GRUCell(input_size + hidden_size, hidden_size)
+        self.stats = nn.Linear(hidden_size, 2 * hidden_size)
+
+    def forward(self, x: Tensor, h: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.gru(torch.cat([x, z], 1), h)
+        mean, log_std = self.stats(h).chunk(2, dim=1)
+        return h, mean + torch.exp(log_std) * torch.randn_like(mean)
+
+
+def AlreadyScripted():
+    """A scripted cell, checked as it is."""
+    return torch.jit.script(AsksWhetherItIsScripted(5, 8))
