@@ -10,11 +10,14 @@ import contextlib
 import inspect
 import operator
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any
+
+Key = tuple[str, int, int, int]
 
 METHOD = 0
 """The frame number of the recorded method itself; the functions that it calls count from 1."""
@@ -55,6 +58,16 @@ class Recording:
     def return_line(self) -> int | None:
         """Where the method returned; None when it had no Python frame."""
         return self.returns[METHOD].line if METHOD in self.returns else None
+
+    def keyed(self) -> dict[Key, Binding]:
+        """Each binding by its name, line, frame and how often it was made there before."""
+        found: dict[Key, Binding] = {}
+        seen: Counter[tuple[str, int, int]] = Counter()
+        for binding in self.bindings:
+            place = (binding.name, binding.line, binding.frame)
+            found[binding.name, binding.line, binding.frame, seen[place]] = binding
+            seen[place] += 1
+        return found
 
     def in_method(self) -> list[Binding]:
         return [binding for binding in self.bindings if binding.frame == METHOD]

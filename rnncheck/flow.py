@@ -78,8 +78,8 @@ def _statement(lab: Lab, probe: Probe, path: str | None, sources: Sequence[int])
     with backend.tracking(given) as (tensors, connected):
         with recording(bound.callee.code, backend.is_tensor, bound.held) as record:
             bound.callee.call(tensors[-1], probe.start.structure.build(tensors[:-1]))
-        followed = computed.keyed(record)
-        for key, binding in computed.keyed(base.recording).items():
+        followed = record.keyed()
+        for key, binding in (base.recording.keyed() if base.recording else {}).items():
             twin = followed.get(key)
             if twin is None or not backend.dtype(binding.value).startswith(("float", "bfloat", "complex")):
                 continue

@@ -102,6 +102,9 @@ class TensorFlowTensors(Tensors):
 
         return restore
 
+    def is_mutable(self, value: Any) -> bool:
+        return self.is_weight(value)
+
     def is_weight(self, value: Any) -> bool:
         return isinstance(self.raw(value), tf.Variable)
 

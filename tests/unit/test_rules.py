@@ -12,7 +12,7 @@ from rnncheck.findings import Finding
 from rnncheck.rules import IDS, RULES, by_id
 from rnncheck.run import apply
 from rnncheck.settings import Settings
-from rnncheck.trace import Cut, Declaration, Initial, Mutation, Span, Trace, Weight
+from rnncheck.trace import Cut, Declaration, Initial, Leak, Mutation, Span, Swap, Trace, Weight
 
 
 def found(given: Trace, **settings: object) -> list[tuple[str, str, int | None, str | None]]:
@@ -246,6 +246,31 @@ class TestMutatedState:
     )
     def test_what_may_be_meant(self, mutation: Mutation, severity: str) -> None:
         assert found(trace(mutations=(mutation,))) == [("mutated-state", severity, 0, None)]
+
+
+class TestSwappedStates:
+    def test_two_slots_in_each_others_place_are_an_error(self) -> None:
+        finding = only(trace(2, swap=Swap((0, 1), "update")))
+        assert (finding.rule, finding.severity, finding.state_index) == ("swapped-states", "error", None)
+        assert finding.message == "forward() returns the new c in the place of h, and the other way round."
+        assert finding.suggestion == "return the states in the order in which they are taken"
+
+
+class TestLeakedState:
+    def test_what_is_kept_is_named_at_the_line_that_writes_it(self) -> None:
+        finding = only(trace(leak=Leak(("self.memory",), Span(9, 9, 9, "self.memory = h"))))
+        assert (finding.rule, finding.severity, finding.location.line) == ("leaked-state", "error", 9)
+        assert "through self.memory" in finding.message
+        assert finding.suggestion == "make self.memory a part of the state: take it with the state and return it there"
+
+    def test_rows_that_mix_through_what_is_kept_follow_from_it(self) -> None:
+        given = trace(leak=Leak((), None), row_leak=0.5)
+        assert found(given) == [
+            ("leaked-state", "error", None, None), ("batch-leak", "error", None, "leaked-state"),
+        ]  # fmt: skip
+
+    def test_chance_that_cannot_be_repeated_tells_nothing(self) -> None:
+        assert reason("leaked-state", trace(repeatable=False)) == "no two runs of it are alike"
 
 
 class TestDetachedState:
