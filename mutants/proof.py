@@ -41,10 +41,31 @@ def truly(operator: str, cell: Cell, mutant: type, slots: Slots) -> Slots | None
     None where the mutant works as before, or not at all."""
     try:
         with running(cell.bound.backend):
-            _run(cell, mutant, _usual(cell)[0], start(cell.bound))
+            if not _runs_at_first(cell, mutant):
+                return None
             return PROOFS[operator](cell, mutant, slots)
     except CallError:
         return None
+
+
+def _runs_at_first(cell: Cell, mutant: type) -> bool:
+    """Whether the mutant takes its first state, and none at all where the unbroken cell takes none."""
+    bound = cell.bound
+    array, _ = _usual(cell)
+    _run(cell, mutant, array, start(bound))
+
+    def alone() -> bool:
+        try:
+            bound.begin(0)
+            with bound.backend.without_gradient():
+                bound.callee.without_state(bound.inputs(array[0]))
+        except Exception:
+            return False
+        return True
+
+    sound = alone()
+    with _broken(bound, mutant):
+        return alone() or not sound
 
 
 def _run(cell: Cell, mutant: type, array: Any, begin: State) -> tuple[Run, Run]:
