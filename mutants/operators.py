@@ -9,69 +9,11 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from editing import SIMPLE, Draft, Module, Unfit, statements
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One part of the state: the local variables that held its old value, in the order of their binding, and those that
-    still held it at the end."""
-
-    names: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Step:
-    """What is known of the function that is one step, from seeing it run.
-
-    ``function`` and ``returned`` are the lines of its definition and of the return statement that ran, ``ran`` all
-    lines that did. ``state`` is the parameter that is the whole state (None where each part has one of its own),
-    ``kind`` what it is: leaf, list, tuple, named or dict, with these ``keys``. ``at`` and ``count`` say where the new
-    state is in what comes back (the index of ``count`` parts, or their range; None: all of it). ``rows`` is the axis
-    of the batch.
-    """
-
-    framework: str
-    function: int
-    returned: int
-    ran: frozenset[int]
-    input: str
-    slots: tuple[Slot, ...]
-    state: str | None = None
-    kind: str = "leaf"
-    keys: tuple[str, ...] = ()
-    at: int | tuple[int, int] | None = None
-    count: int = 1
-    rows: int = 0
-
-    def spelled(self, slot: int) -> str | None:
-        """A part of the state by the parameter that is the state."""
-        if self.state is None:
-            return self.slots[slot].names[0] if self.slots[slot].names else None
-        if self.kind in ("list", "tuple"):
-            return f"{self.state}[{slot}]"
-        if self.kind == "named":
-            return f"{self.state}.{self.keys[slot]}"
-        return f'{self.state}["{self.keys[slot]}"]' if self.kind == "dict" else self.state
-
-    def old(self, slot: int) -> tuple[str, ...]:
-        """All expressions for a slot's old value."""
-        spelled = self.spelled(slot)
-        return tuple(dict.fromkeys([*self.slots[slot].names, *([spelled] if spelled else [])]))
-
-    def rebuilt(self, parts: dict[int, str]) -> str:
-        """The whole state with some parts replaced by other expressions."""
-        if self.kind == "named":
-            return f"{self.state}._replace({', '.join(f'{self.keys[slot]}={text}' for slot, text in parts.items())})"
-        if self.kind == "dict":
-            return f"{{**{self.state}, {', '.join(f'{self.keys[slot]!r}: {text}' for slot, text in parts.items())}}}"
-        if self.kind == "leaf":
-            return parts[0]
-        items = ", ".join(parts.get(slot, self.spelled(slot) or "") for slot in range(len(self.slots)))
-        return f"[{items}]" if self.kind == "list" else f"({items},)" if len(self.slots) == 1 else f"({items})"
+from editing import Draft, Unfit
+from sites import Site, Step, targets
+from terms import drop_terms
 
 
 @dataclass(frozen=True)
@@ -84,171 +26,6 @@ class Mutant:
     text: str
     lines: tuple[int, ...]
     function: int
-
-
-class Site:
-    """A step's code and its parts, as the operators ask for them."""
-
-    def __init__(self, text: str, step: Step) -> None:
-        self.step = step
-        self.module = Module(text)
-        self.function = self.module.function(step.function)
-        self.simple = [node for node in statements(self.function) if isinstance(node, SIMPLE) and self.has_run(node)]
-        found = [node for node in self.simple if isinstance(node, ast.Return) and self.covers(node, step.returned)]
-        if not found or found[0].value is None:
-            raise Unfit("no return statement ran")
-        self.returned = found[0]
-        self.new = self._new_values()
-
-    def has_run(self, node: ast.stmt) -> bool:
-        return any(node.lineno <= line <= (node.end_lineno or 0) for line in self.step.ran)
-
-    def covers(self, node: ast.stmt, line: int) -> bool:
-        return node.lineno <= line <= (node.end_lineno or 0)
-
-    def statement(self, node: ast.AST) -> ast.stmt:
-        """The statement that holds a node."""
-        while not isinstance(node, ast.stmt):
-            node = self.module.parents[node]
-        return node
-
-    def assigned(self, name: str, before: int) -> ast.stmt | None:
-        """The last statement that ran above a line and gave this name or attribute its value."""
-        for node in reversed([node for node in self.simple if node.lineno < before]):
-            if name in {ast.unparse(target) for target in _targets(node)}:
-                return node
-        return None
-
-    def uses(self, node: ast.stmt, names: Sequence[str]) -> list[ast.expr]:
-        """Where the values of these expressions are taken in a statement, what only asks for a shape left out."""
-        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return | ast.Expr) and node.value:
-            found = [part for part in ast.walk(node.value) if isinstance(part, ast.expr) and self._loads(part)]
-            return [part for part in found if ast.unparse(part) in names and not self._only_asked(part)]
-        return []
-
-    def first_use(self, names: Sequence[str]) -> ast.stmt:
-        for node in self.simple:
-            value = getattr(node, "value", None)
-            if value is not None and any(ast.unparse(part) in names for part in ast.walk(value)):
-                return node
-        raise Unfit("the old value is used nowhere")
-
-    def first(self, names: Sequence[str]) -> Callable[[Draft, str, bool], None]:
-        """Writes a statement where one of these values is about to be taken, after its default was put in its place."""
-        node = self.first_use(names)
-        given = {ast.unparse(target) for target in _targets(node)} & set(names)
-
-        def write(draft: Draft, text: str, fault: bool = True) -> None:
-            (draft.after if given else draft.before)(node, text, fault=fault)
-
-        return write
-
-    def _loads(self, node: ast.expr) -> bool:
-        return isinstance(getattr(node, "ctx", None), ast.Load)
-
-    def _only_asked(self, node: ast.expr) -> bool:
-        parent = self.module.parents[node]
-        if isinstance(parent, ast.Attribute) and parent.attr in ("shape", "dtype", "device", "ndim", "is_sparse"):
-            return True
-        if isinstance(parent, ast.Attribute) and parent.attr in ("size", "dim", "new_zeros"):
-            return True
-        return isinstance(parent, ast.Compare)
-
-    def _new_values(self) -> list[ast.expr] | None:
-        """The expressions of the new state's parts where it is put together; None when they do not show."""
-        value, step = self.returned.value, self.step
-        assert value is not None
-        if step.at is not None:
-            value = self._put_together(value)
-            if not isinstance(value, (ast.Tuple, ast.List)) or len(value.elts) != step.count:
-                return None
-            if isinstance(step.at, tuple):
-                parts = value.elts[slice(*step.at)]
-                return parts if len(parts) == len(step.slots) else None
-            value = value.elts[step.at]
-        return self._parts(value)
-
-    def _parts(self, value: ast.expr) -> list[ast.expr] | None:
-        if self.step.kind == "leaf":
-            return [value]
-        value = self._put_together(value)
-        parts: list[ast.expr] | None = None
-        if isinstance(value, (ast.Tuple, ast.List)):
-            parts = value.elts
-        elif isinstance(value, ast.Call) and self.step.kind == "named" and _puts_together(value):
-            given = {keyword.arg: keyword.value for keyword in value.keywords} | dict(zip(self.step.keys, value.args))
-            parts = [given[key] for key in self.step.keys if key in given]
-        elif isinstance(value, ast.Dict):
-            named = {key.value: part for key, part in zip(value.keys, value.values) if isinstance(key, ast.Constant)}
-            parts = [named[key] for key in self.step.keys if key in named]
-        whole = parts is not None and len(parts) == len(self.step.slots)
-        return parts if whole and not any(isinstance(part, ast.Starred) for part in parts or ()) else None
-
-    def _put_together(self, value: ast.expr) -> ast.expr:
-        """What a name was last given, and what a condition chooses."""
-        for _ in range(3):
-            if isinstance(value, ast.Name):
-                node = self.assigned(value.id, self.statement(value).lineno)
-                if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
-                    break
-                value = node.value
-            elif isinstance(value, ast.IfExp):
-                value = value.body
-            elif isinstance(value, ast.Call) and ast.unparse(value.func) in ("tuple", "list") and value.args:
-                value = value.args[0]
-        return value
-
-
-def _puts_together(call: ast.Call) -> bool:
-    """Whether a call makes a named tuple of its arguments."""
-    name = ast.unparse(call.func).rpartition(".")[2]
-    return name == "_replace" or name.lstrip("_")[:1].isupper()
-
-
-def _targets(node: ast.stmt) -> Iterator[ast.expr]:
-    given = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    for target in given:
-        if isinstance(target, (ast.Tuple, ast.List)):
-            yield from target.elts
-        elif target is not None:
-            yield target
-
-
-def spread(text: str, step: Step) -> tuple[str, Step]:
-    """The same step with its new state taken apart by name before it is returned, for code that returns the result
-    of a call as it is."""
-    if Site(text, step).new is not None:
-        return text, step
-    module = Module(text)
-    site = Site(text, step)
-    names = [f"new_{key}" for key in step.keys] or [f"new_state_{slot}" for slot in range(len(step.slots))]
-    pattern = put = names[0]
-    if step.kind == "named":
-        pattern, put = "new_state", f"new_state._replace({', '.join(f'{key}=new_state.{key}' for key in step.keys)})"
-    elif step.kind in ("list", "tuple"):
-        ends = "[]" if step.kind == "list" else "()"
-        comma = "," if len(names) == 1 and step.kind == "tuple" else ""
-        pattern = put = f"{ends[0]}{', '.join(names)}{comma}{ends[1]}"
-    elif step.kind == "dict":
-        raise Unfit("a dict cannot be taken apart")
-    if step.at is not None:
-        first, last = (step.at, step.at + 1) if isinstance(step.at, int) else step.at
-        inner = [pattern] if isinstance(step.at, int) else names
-        outer = [put] if isinstance(step.at, int) else names
-        others = [f"output_{index}" if step.count > 2 else "output" for index in range(step.count)]
-        pattern = ", ".join([*others[:first], *inner, *others[last:]])
-        put = ", ".join([*others[:first], *outer, *others[last:]])
-    draft = Draft(module)
-    node = next(node for node in statements(module.function(step.function)) if node.lineno == site.returned.lineno)
-    assert isinstance(node, ast.Return)
-    assert node.value is not None
-    draft.replace(node, f"{pattern} = {module.source(node.value)}")
-    draft.after(node, f"return {put}")
-    end = node.end_lineno or node.lineno
-    changed, _ = draft.finish()
-    ran = frozenset(line + (line > end) for line in step.ran) | {end + 1}
-    after = replace(step, returned=end + 1, ran=ran)
-    return changed, after
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -264,13 +41,20 @@ def _filled(template: str, value: str, **others: str) -> str:
     return template.replace("{}", value).format_map(others) if others else template.replace("{}", value)
 
 
+def ahead(site: Site, draft: Draft, names: Sequence[str], text: str, *, fault: bool = True) -> None:
+    """Write a statement where one of these values is about to be taken, after its default was put in its place."""
+    node = site.first_use(names)
+    defaults = {ast.unparse(target) for target in targets(node)} & set(names)
+    (draft.after if defaults else draft.before)(node, text, fault=fault)
+
+
 def by_name(site: Site, draft: Draft, slot: int, template: str, *, fault: bool = True) -> None:
     """Change the old value as soon as it has a name."""
     names = site.step.slots[slot].names
     if not names:
         raise Unfit("the old value has no name")
     name = names[0]
-    bound = [node for node in site.simple if name in {ast.unparse(target) for target in _targets(node)}]
+    bound = [node for node in site.simple if name in {ast.unparse(target) for target in targets(node)}]
     first = site.first_use([name])
     if bound and bound[0].lineno < first.lineno:
         node = bound[0]
@@ -279,7 +63,7 @@ def by_name(site: Site, draft: Draft, slot: int, template: str, *, fault: bool =
         else:
             draft.after(node, f"{name} = {_filled(template, name)}", fault=fault)
     else:
-        site.first([name])(draft, f"{name} = {_filled(template, name)}", fault)
+        ahead(site, draft, [name], f"{name} = {_filled(template, name)}", fault=fault)
 
 
 def by_parameter(site: Site, draft: Draft, slot: int, template: str, *, fault: bool = True) -> None:
@@ -289,7 +73,7 @@ def by_parameter(site: Site, draft: Draft, slot: int, template: str, *, fault: b
     if step.state is None or spelled is None or step.kind == "leaf":
         raise Unfit("the parts of the state come one by one")
     changed = step.rebuilt({slot: _filled(template, spelled)})
-    site.first([step.state])(draft, f"{step.state} = {changed}", fault)
+    ahead(site, draft, [step.state], f"{step.state} = {changed}", fault=fault)
 
 
 def by_use(site: Site, draft: Draft, slot: int, template: str, *, fault: bool = True) -> None:
@@ -429,7 +213,7 @@ def old_returned(step: Step) -> Spellings:
             node, name = computed(site, slot)
             if name not in step.slots[slot].names or not isinstance(node, ast.Assign):
                 raise Unfit("the new value has a name of its own")
-            target = next(target for target in _targets(node) if ast.unparse(target) == name)
+            target = next(target for target in targets(node) if ast.unparse(target) == name)
             draft.replace(target, f"new_{name}")
             draft.also(site.statement(_new(site, slot)))
 
@@ -459,7 +243,7 @@ def input_dropped(step: Step) -> Spellings:
 
     def first(template: str) -> Change:
         def change(site: Site, draft: Draft, slots: Sequence[int]) -> None:
-            site.first([step.input])(draft, f"{step.input} = {_filled(template, step.input)}", True)
+            ahead(site, draft, [step.input], f"{step.input} = {_filled(template, step.input)}")
 
         return change
 
@@ -548,8 +332,8 @@ def mutated(step: Step) -> Spellings:
         def change(site: Site, draft: Draft, slots: Sequence[int]) -> None:
             for slot in slots:
                 old = step.old(slot)[0]
-                write = site.first([old] if old in step.slots[slot].names else [step.state or old])
-                write(draft, template.format(old), True)
+                taken = old if old in step.slots[slot].names else step.state or old
+                ahead(site, draft, [taken], template.format(old))
 
         return change
 
@@ -576,7 +360,7 @@ def swapped(step: Step) -> Spellings:
     def unpacked(site: Site, draft: Draft, slots: Sequence[int]) -> None:
         left, right = (step.slots[slot].names[:1] for slot in slots)
         for node in site.simple:
-            names = {ast.unparse(target): target for target in _targets(node)}
+            names = {ast.unparse(target): target for target in targets(node)}
             if left and right and left[0] in names and right[0] in names and isinstance(node, ast.Assign):
                 draft.replace(names[left[0]], right[0])
                 draft.replace(names[right[0]], left[0])
@@ -645,79 +429,6 @@ def mutants(operator: Operator, site: Site, slots: tuple[int, ...], first: int =
             continue
         if lines:
             yield Mutant(operator.name, name, slots, changed, lines, site.step.function)
-
-
-# --------------------------------------------------------------------------------------------------------------------
-
-
-def drop_terms(site: Site, draft: Draft, names: Sequence[str]) -> None:
-    """Leave out of every sum the term that comes from these values, through the names that are given to them."""
-    arguments = site.function.args
-    tainted, unbound = set(names), set(names) - {item.arg for item in (*arguments.args, *arguments.kwonlyargs)}
-    for node in site.simple:
-        rest = site.uses(node, tuple(tainted))
-        targets = {ast.unparse(target) for target in _targets(node)}
-        if not rest:
-            tainted -= targets - unbound
-            unbound -= targets
-            continue
-        if isinstance(node, ast.AugAssign) and ast.unparse(node.target) not in tainted:
-            if not isinstance(node.op, (ast.Add, ast.Sub)):
-                raise Unfit("the value is no term of a sum")
-            draft.replace(node, "pass")
-            continue
-        dropped: list[ast.expr] = []
-        for use in rest:
-            if any(part in dropped for part in _above(site, use, node)):
-                continue
-            found = _term(site, use, node, tainted)
-            if found is None:
-                break
-            term, sum_, other = found
-            dropped.append(term)
-            draft.replace(sum_, _without_breaks(site.module.source(other)))
-        else:
-            tainted -= targets
-            continue
-        if dropped or not isinstance(node, ast.Assign):
-            raise Unfit("the value is no term of a sum")
-        tainted |= targets
-
-
-def _without_breaks(text: str) -> str:
-    return f"({text})" if "\n" in text else text
-
-
-def _above(site: Site, node: ast.AST, top: ast.stmt) -> Iterator[ast.AST]:
-    while node is not top:
-        yield node
-        node = site.module.parents[node]
-
-
-def _term(site: Site, use: ast.expr, node: ast.stmt, tainted: set[str]) -> tuple[ast.expr, ast.expr, ast.expr] | None:
-    """The term that holds a use, the sum that it is a part of, and the rest of the sum."""
-    for part in _above(site, use, node):
-        whole = site.module.parents[part]
-        rest: ast.expr | None = None
-        if isinstance(whole, ast.BinOp) and isinstance(whole.op, (ast.Add, ast.Sub)):
-            if isinstance(whole.op, ast.Add) or part is whole.right:
-                rest = whole.right if part is whole.left else whole.left
-        elif (
-            isinstance(whole, ast.Call) and ast.unparse(whole.func).rpartition(".")[2] == "add" and len(whole.args) == 2
-        ):
-            rest = (
-                next((argument for argument in whole.args if argument is not part), None)
-                if part in whole.args
-                else None
-            )
-        if rest is None or isinstance(rest, ast.Constant):
-            continue
-        taken = [name for name in ast.walk(rest) if isinstance(name, ast.expr) and ast.unparse(name) in tainted]
-        if not taken:
-            assert isinstance(part, ast.expr)
-            assert isinstance(whole, ast.expr)
-            return part, whole, rest
-    return None
 
 
 def _is_method(site: Site) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from editing import Unfit
-from operators import Site, Slot, Step, spread
+from sites import Site, Slot, Step, spread
 
 from rnncheck import build, target
 from rnncheck.backends import choose

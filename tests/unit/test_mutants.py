@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from benchmark import HERE, chosen, right, table, tenth, troubles
 from editing import Draft, Module, Unfit, statements
-from operators import OPERATORS, Operator, Site, Slot, Step, mutants, spread
+from operators import OPERATORS, Operator, mutants
+from sites import Site, Slot, Step, spread
 from verdict import judged
 
 LSTM = """\
