@@ -8,10 +8,11 @@ class GrowingAxesCell(nn.Module):
         self.hidden_size = hidden_size
         self.input = nn.Linear(input_size, hidden_size)
         self.recurrent = nn.Linear(hidden_size, hidden_size)
+        self.head = nn.Linear(hidden_size, 2)
 
     def init_hidden(self, batch_size):
         return torch.zeros(batch_size, self.hidden_size)
 
     def forward(self, x, h):
         h = torch.tanh(self.input(x) + self.recurrent(h))
-        return h, h.unsqueeze(0)  # expect: state-shape-mismatch
+        return self.head(h), h.unsqueeze(0)  # expect: state-shape-mismatch

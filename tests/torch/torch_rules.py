@@ -1699,19 +1699,20 @@ class OneMoreAxis(nn.Module):
         self.hidden_size = hidden_size
         self.inp = nn.Linear(input_size, hidden_size)
         self.rec = nn.Linear(hidden_size, hidden_size)
+        self.out = nn.Linear(hidden_size, 2)
 
     def init_hidden(self, batch_size):
         return torch.zeros(batch_size, self.hidden_size)
 
     def forward(self, x, h):
         h = torch.tanh(self.inp(x) + self.rec(h))
-        return h, h.unsqueeze(0)  # expect: state-shape-mismatch error 0
+        return self.out(h), h.unsqueeze(0)  # expect: state-shape-mismatch error 0
 
 
 class OneMoreAxisRepaired(OneMoreAxis):
     def forward(self, x, h):
         h = torch.tanh(self.inp(x) + self.rec(h))
-        return h, h
+        return self.out(h), h
 
 
 class NormaliserWithoutItsAxis(nn.Module):
