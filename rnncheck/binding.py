@@ -11,7 +11,7 @@ from rnncheck import signature, usertrace, widths
 from rnncheck.backends.base import Backend
 from rnncheck.build import Built
 from rnncheck.convention import Bound, Form
-from rnncheck.discovery import Budget, Search
+from rnncheck.discovery import Budget, Misfit, NoNextState, Search
 from rnncheck.errors import CallError
 from rnncheck.settings import Settings
 
@@ -24,9 +24,11 @@ RARE = (Form("columns"), Form("single"))
 def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: float) -> tuple[Bound, tuple[int, ...]]:
     """The cell with its convention, for the first input shape that it takes; tried until a time of the clock.
 
-    Raises CallError with the cell's own complaint about the likeliest shape.
+    Raises CallError with the cell's own complaint about the likeliest shape, NoNextState where the cell took its state
+    and gave back another.
     """
     refused: CallError | None = None
+    misfits: list[Misfit] = []
     budget = Budget()
     method = getattr(cell, settings.method or backend.method_of(cell), None)
     arguments = [parameter.name for parameter in signature.parameters(method) or []] if callable(method) else []
@@ -41,6 +43,10 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: f
                 return search.found(forms, effort), shape
         except CallError as error:
             refused = refused or error
+            misfits.extend(search.misfits if search is not None else ())
+            # What a framework drives is called in no other way.
+            if misfits and misfits[0].bound.initial_declared and backend.drives(cell):
+                break
             if search is not None and settings.input_shape is None:
                 others = [widths.asked_for(text, shape) for text in search.complaints()]
                 wanted = [other for other in dict.fromkeys(others) if other is not None]
@@ -50,6 +56,8 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: f
         if budget.left < 0 or time.monotonic() > until:
             break
     assert refused is not None
+    if misfits:
+        raise NoNextState(refused, min(misfits, key=lambda misfit: not misfit.bound.initial_declared))
     raise refused
 
 

@@ -10,11 +10,14 @@ import contextlib
 import inspect
 import operator
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any
+
+Key = tuple[str, int, int, int]
 
 METHOD = 0
 """The frame number of the recorded method itself; the functions that it calls count from 1."""
@@ -42,16 +45,29 @@ class Return:
 
 @dataclass
 class Recording:
-    """One call of the cell. ``rebound`` maps arguments of the method to the first other value they took."""
+    """One call of the cell. ``rebound`` maps arguments of the method to the first other value they took, ``changed``
+    what was watched to the line that first changed it; ``lines`` are those of the file that ran."""
 
     bindings: list[Binding] = field(default_factory=list)
     returns: dict[int, Return] = field(default_factory=dict)
     rebound: dict[str, Any] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    lines: set[int] = field(default_factory=set)
 
     @property
     def return_line(self) -> int | None:
         """Where the method returned; None when it had no Python frame."""
         return self.returns[METHOD].line if METHOD in self.returns else None
+
+    def keyed(self) -> dict[Key, Binding]:
+        """Each binding by its name, line, frame and how often it was made there before."""
+        found: dict[Key, Binding] = {}
+        seen: Counter[tuple[str, int, int]] = Counter()
+        for binding in self.bindings:
+            place = (binding.name, binding.line, binding.frame)
+            found[binding.name, binding.line, binding.frame, seen[place]] = binding
+            seen[place] += 1
+        return found
 
     def in_method(self) -> list[Binding]:
         return [binding for binding in self.bindings if binding.frame == METHOD]
@@ -78,16 +94,22 @@ def undecorated(function: Any) -> Any:
 
 
 @contextmanager
-def recording(code: CodeType | None, is_tensor: Callable[[Any], bool], held: Sequence[str] = ()) -> Iterator[Recording]:
+def recording(
+    code: CodeType | None,
+    is_tensor: Callable[[Any], bool],
+    held: Sequence[str] = (),
+    watched: Mapping[str, Callable[[], Any]] | None = None,
+) -> Iterator[Recording]:
     """Record the next call of ``code``, and of the functions of the same file that it calls.
 
-    ``held`` are attributes of ``self`` (dotted paths) that are followed like local variables.
+    ``held`` are attributes of ``self`` (dotted paths) that are followed like local variables, ``watched`` functions
+    whose answers are compared from line to line.
     """
     record = Recording()
     if code is None:
         yield record
         return
-    watcher = _Watcher(code, is_tensor, record, held)
+    watcher = _Watcher(code, is_tensor, record, held, watched or {})
     before = sys.gettrace()
     sys.settrace(watcher.enter)
     try:
@@ -98,10 +120,22 @@ def recording(code: CodeType | None, is_tensor: Callable[[Any], bool], held: Seq
 
 class _Watcher:
     def __init__(
-        self, code: CodeType, is_tensor: Callable[[Any], bool], record: Recording, held: Sequence[str]
+        self,
+        code: CodeType,
+        is_tensor: Callable[[Any], bool],
+        record: Recording,
+        held: Sequence[str],
+        watched: Mapping[str, Callable[[], Any]],
     ) -> None:
-        self.code, self.is_tensor, self.record, self.held = code, is_tensor, record, held
+        self.code, self.is_tensor, self.record, self.held, self.watched = code, is_tensor, record, held, watched
+        self.before = {name: look() for name, look in watched.items()}
         self.frames = 0
+
+    def look(self, line: int) -> None:
+        """Note what the statement on a line, which has just run, changed."""
+        for name, look in self.watched.items():
+            if name not in self.record.changed and look() != self.before[name]:
+                self.record.changed[name] = line
 
     def enter(self, frame: FrameType, event: str, argument: Any) -> Any:
         if METHOD in self.record.returns or frame.f_code.co_filename != self.code.co_filename:
@@ -127,6 +161,8 @@ class _Frame:
 
     def step(self, frame: FrameType, event: str, argument: Any) -> Any:
         self._compare(frame)
+        self.watcher.look(self.line)
+        self.watcher.record.lines.add(frame.f_lineno)
         if event == "return":
             variables = dict(frame.f_locals)
             self.watcher.record.returns[self.number] = Return(self.number, frame.f_lineno, argument, variables)

@@ -10,7 +10,7 @@ import functools
 import operator
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +18,11 @@ import numpy as np
 
 from rnncheck import source
 from rnncheck.backends.base import Array
-from rnncheck.capture import METHOD, Binding, Return
+from rnncheck.capture import METHOD, Binding, Key, Return
 from rnncheck.definitions import words
 from rnncheck.probes import Lab, Probe, other_rows
-from rnncheck.trace import Computed, Span
+from rnncheck.trace import Computed, Initial, Retyped, Span
 from rnncheck.unroll import Run, State, Step, different
-
-Key = tuple[str, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -198,8 +196,8 @@ def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | No
     for key, binding in _bindings(base).items():
         if binding.frame != METHOD or any(binding.value is old for old in base.passed):
             continue
-        by_its_value = _changes(lab, key, binding, [by_slot])
-        by_the_rest = _changes(lab, key, binding, varied)
+        by_its_value = changes(lab, key, binding, [by_slot])
+        by_the_rest = changes(lab, key, binding, varied)
         if not by_its_value and not by_the_rest and binding.name in valid:
             return source.span(path, binding.line), True
         if not by_its_value and by_the_rest and named is None and source.mentions(path, binding.line, valid):
@@ -211,11 +209,60 @@ def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | No
     return named or constant, False
 
 
+def unheard(lab: Lab, probe: Probe, name: str, path: str | None) -> Span | None:
+    """Where an input without effect was lost: the first statement that names it to no effect, else the first in which
+    the state becomes something else, where the input's term belongs."""
+    x, everything = probe.inputs[0], State(probe.start.structure, probe.others)
+    base, by_input, by_state = (
+        lab.run(given[None], start, record=True).steps[0]
+        for given, start in ((x, probe.start), (other_rows(x), probe.start), (x, everything))
+    )
+    entered: Span | None = None
+    for key, binding in _bindings(base).items():
+        if binding.frame != METHOD or any(binding.value is old for old in base.passed):
+            continue
+        if not changes(lab, key, binding, [by_input]) and source.mentions(path, binding.line, [name]):
+            return source.span(path, binding.line)
+        if entered is None and changes(lab, key, binding, [by_state]):
+            entered = source.span(path, binding.line)
+    return entered or source.span(path, base.recording.return_line if base.recording else None)
+
+
+def nonfinite(lab: Lab, step: Step) -> int | None:
+    """The line of the first value that is not finite, of the kind (NaN before infinity) that came back."""
+    numpy = lab.bound.backend.numpy
+    back = [array for array in (*step.returned, *step.outputs) if array.dtype.kind in "fc"]
+    is_bad = np.isnan if any(np.isnan(array).any() for array in back) else np.isinf
+    for binding in _bindings(step).values():
+        value = numpy(binding.value)
+        if value.dtype.kind in "fc" and is_bad(value).any():
+            return binding.line
+    return None
+
+
+def retyped(lab: Lab, main: Run, initial: Initial, path: str | None) -> Iterator[Retyped]:
+    """The slots that come back in another dtype than they went in; where the cell does not say how it starts, whole
+    numbers may have been meant."""
+    step, dtype = main.steps[0], lab.bound.backend.dtype
+    for slot in lab.slots:
+        before, after = dtype(step.passed[slot]), dtype(step.leaves[slot])
+        if before == after or not (initial.declared or after.startswith(("float", "bfloat"))):
+            continue
+        known = {id(leaf) for leaf in step.passed}
+        lines = [
+            binding.line
+            for binding in _bindings(step).values()
+            if dtype(binding.value) == after and id(binding.value) not in known
+        ]
+        end = step.recording.return_line if step.recording else None
+        yield Retyped(slot, before, after, source.span(path, lines[0] if lines else end))
+
+
 def _others(x: Array) -> tuple[Array, ...]:
     return (other_rows(x),) if x.dtype.kind in "iu" else (other_rows(x), -x, 10 * x)
 
 
-def _changes(lab: Lab, key: Key, binding: Binding, steps: Sequence[Step]) -> bool:
+def changes(lab: Lab, key: Key, binding: Binding, steps: Sequence[Step]) -> bool:
     """Whether a local variable had another value in any of these steps, or was not computed there."""
     numpy = lab.bound.backend.numpy
     twins = [_bindings(step).get(key) for step in steps]
@@ -223,14 +270,7 @@ def _changes(lab: Lab, key: Key, binding: Binding, steps: Sequence[Step]) -> boo
 
 
 def _bindings(step: Step) -> dict[Key, Binding]:
-    """Each binding by its name, line, frame and how often it was made there before."""
-    found: dict[Key, Binding] = {}
-    seen: Counter[tuple[str, int, int]] = Counter()
-    for binding in step.recording.bindings if step.recording else ():
-        place = (binding.name, binding.line, binding.frame)
-        found[binding.name, binding.line, binding.frame, seen[place]] = binding
-        seen[place] += 1
-    return found
+    return step.recording.keyed() if step.recording else {}
 
 
 def _array(lab: Lab, binding: Binding | None, like: Array) -> Array | None:
@@ -253,10 +293,10 @@ def _on_its_way(step: Step, binding: Binding, slot: int) -> bool:
     return any(last is leaf for index, leaf in enumerate(step.leaves) if index != slot)
 
 
-_FILLER = frozenset(
+FILLER = frozenset(
     ["new", "next", "old", "prev", "previous", "last", "cur", "current", "state", "states", "t", "tm", "out", "output"]
 )
 
 
 def _affinity(left: str, right: str) -> int:
-    return len((words(re.sub(r"\W", " ", left)) - _FILLER) & (words(re.sub(r"\W", " ", right)) - _FILLER))
+    return len((words(re.sub(r"\W", " ", left)) - FILLER) & (words(re.sub(r"\W", " ", right)) - FILLER))

@@ -22,7 +22,7 @@ from rnncheck.capture import code_of
 from rnncheck.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
 from rnncheck.definitions import is_framework, is_state_name, is_step_name, words
 from rnncheck.errors import CallError
-from rnncheck.guesses import Ground, Guess, asked_for, fresh, guesses, learned
+from rnncheck.guesses import Ground, Guess, asked_for, fresh, guesses, learned, state_like
 from rnncheck.reading import Reading, readings
 from rnncheck.settings import Settings
 from rnncheck.signature import ANONYMOUS, KEPT, LIST
@@ -48,6 +48,30 @@ class NotAccepted(Exception):
             return super().__str__()
         where = usertrace.place(self.cause)
         return f"raised {usertrace.summary(self.cause)}{f' ({where})' if where else ''}."
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A call that was taken, and came back with something that is no next state: what a ``rule`` is about.
+
+    ``slot`` is where they differ, None for no one slot.
+    """
+
+    bound: Bound
+    shape: tuple[int, ...]
+    rule: str
+    slot: int | None
+    step: int
+    went_in: str
+    came_back: str
+
+
+class NoNextState(CallError):
+    """The cell was called as it says, and what it returned is not the state that it takes."""
+
+    def __init__(self, error: CallError, misfit: Misfit) -> None:
+        super().__init__(error.message, hint=error.hint, details=error.details)
+        self.misfit = misfit
 
 
 @dataclass(frozen=True)
@@ -79,6 +103,7 @@ class Search:
     until: float
     budget: Budget
     refused: list[Problem] = field(default_factory=list)
+    misfits: list[Misfit] = field(default_factory=list)
     before: Mapping[str, Any] = field(default_factory=dict)
 
     def found(self, forms: Sequence[Form], effort: str) -> Bound:
@@ -239,6 +264,7 @@ class Search:
             )
         reading = self._reading(callee, returned, skeleton, shapes, likely)
         if reading is None:
+            self._note(ground, guess, skeleton, leaves, returned)
             if returned is None:
                 raise NotAccepted("returned None: it has no return statement that ran.")
             given = outline(guess.value, backend)
@@ -254,10 +280,19 @@ class Search:
         names = tuple(part.name for part in ground.asked or ())
         bound = Bound(callee, convention, leaves, guess.source, declared, dtype, ground.batch, names)
         _, found, following = bound.split(returned)
+        dtypes = [[backend.dtype(leaf) for leaf in part] for part in (leaves, following)]
         for number in range(2, 2 + MORE_STEPS):
-            again = self._attempt(callee, self._inputs(form, number), found.build(following))
+            try:
+                again = self._attempt(callee, self._inputs(form, number), found.build(following))
+            except NotAccepted:
+                for slot, (before, after) in enumerate(zip(*dtypes)):
+                    if before != after and (declared or after.startswith("float")):
+                        self.misfits.append(Misfit(bound, self.shape, "state-dtype-mismatch", slot, 0, before, after))
+                raise
             parts = split(again, reading, skeleton, backend, form)
             if parts is None or [tuple(leaf.shape) for leaf in parts[2]] != shapes:
+                if parts is not None and len(parts[2]) == len(shapes):
+                    self._note_shapes(bound, shapes, [tuple(leaf.shape) for leaf in parts[2]], number - 1)
                 text = f"returned {outline(again, backend)} at step {number}, another state than before."
                 raise NotAccepted(text, returned=again)
             _, found, following = bound.split(again)
@@ -267,6 +302,34 @@ class Search:
         if unlikely and not self._reads(bound):
             raise NotAccepted("takes a state that has no effect, without a name to tell that it is one.")
         return bound
+
+    def _note(self, ground: Ground, guess: Guess, skeleton: Structure, leaves: Sequence[Tensor], returned: Any) -> None:
+        """Remember what came back for a state that is certainly the one that the cell takes."""
+        callee, backend = ground.callee, ground.backend
+        if not (guess.declared or guess.told) or callee.signature.passing == KEPT:
+            return
+        driven = backend.drives(callee.cell) and callee.method == backend.method_of(callee.cell)
+        method = callee.method if callee.method != backend.method_of(callee.cell) else None
+        reading = Reading(1, 2) if isinstance(returned, (tuple, list)) and len(returned) == 2 else Reading()
+        convention = Convention(callee.signature, skeleton, reading, callee.form, callee.shown, method)
+        declared, dtype = guess.declared or backend.output_first(callee.cell), backend.dtype(ground.x)
+        bound = Bound(callee, convention, list(leaves), guess.source, declared, dtype, ground.batch)
+        shapes = [tuple(leaf.shape) for leaf in leaves]
+        places = [returned[1]] if driven and reading.at == 1 else state_like(ground, returned)[:1] if not driven else []
+        for place in places:
+            found, back = flatten(place, backend.is_tensor)
+            if structure.compatible(skeleton, found) and len(back) == len(shapes):
+                self._note_shapes(bound, shapes, [tuple(leaf.shape) for leaf in back], 0)
+                return
+        went_in, came_back = outline(guess.value, backend), outline(returned, backend)
+        self.misfits.append(Misfit(bound, self.shape, "wrong-state-structure", None, 0, went_in, came_back))
+
+    def _note_shapes(self, bound: Bound, before: Sequence[Any], after: Sequence[Any], step: int) -> None:
+        for slot, (one, other) in enumerate(zip(before, after)):
+            if one != other:
+                sizes = ["x".join(map(str, shape)) or "a scalar" for shape in (one, other)]
+                self.misfits.append(Misfit(bound, self.shape, "state-shape-mismatch", slot, step, *sizes))
+                return
 
     def _reads(self, bound: Bound) -> bool:
         """Whether another state and another input change what the first step gives, and the same ones do not."""
@@ -431,6 +494,9 @@ def _fits(
         return False
     found, leaves = flatten(structure.reorder(parts[1], skeleton), backend.is_tensor)
     if not structure.compatible(skeleton, found):
+        return False
+    # (output, (h,)) is no state of two parts.
+    if reading.at is None and structure.is_flat(skeleton) and not structure.is_flat(found):
         return False
     back = [tuple(leaf.shape) for leaf in leaves]
     if reading.over_time:

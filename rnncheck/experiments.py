@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck import build, computed, layers, probes, rows, source
+from rnncheck import build, computed, flow, growth, layers, leaks, mutation, order, probes, rows, source, unused
 from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged
 from rnncheck.binding import bind
 from rnncheck.build import Built
+from rnncheck.capture import Recording, recording
 from rnncheck.computed import dropped
-from rnncheck.convention import Bound
+from rnncheck.convention import Bound, outline
 from rnncheck.definitions import is_graph_name, words
+from rnncheck.discovery import Misfit, NoNextState
 from rnncheck.errors import CallError, RnncheckError
 from rnncheck.probes import Lab, Probe
 from rnncheck.reading import Reading
@@ -28,12 +30,15 @@ from rnncheck.trace import (
     Behaviour,
     Computed,
     Declaration,
+    Fault,
     Influence,
     Initial,
+    Leak,
     Method,
     Slot,
     SlotStep,
     Span,
+    Swap,
     Trace,
     Weight,
 )
@@ -76,6 +81,8 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
                     cell = backend.with_dtype(cell, settings.dtype)
                 try:
                     bound, shape = bind(backend, cell, settings, built, until)
+                except NoNextState as error:
+                    return _misfit(error.misfit, built, settings)
                 except CallError as error:
                     refused = refused or error
                     tries.refused(error)
@@ -101,19 +108,61 @@ def _observed(
     rng = np.random.default_rng(settings.seed)
     inputs = bound.form.draw(rng, (settings.steps, bound.batch, *shape), bound.input_dtype)
     initial, start = _initial(bound, settings, rng)
-    lab, main, repeatable = _first_run(Lab(bound, settings.seed, inputs, start))
+    lab, main, repeatable, leak = _first_run(Lab(bound, settings.seed, inputs, start))
+    if not main.finite and not initial.declared and settings.initial_state == "cell":
+        # Nobody said that it starts at zeros: where its arithmetic is not defined there, it starts elsewhere.
+        ones = State(start.structure, [np.ones_like(array) for array in start.arrays])
+        again, from_ones, repeated, leaked = _first_run(dataclasses.replace(lab, initial=ones))
+        if from_ones.finite:
+            lab, main, repeatable, leak = again, from_ones, repeated, leaked
+            initial = Initial("ones, since zeros give NaN", False, (False,) * len(ones.arrays))
+    if not main.finite:
+        return _nonfinite(lab, main, initial, built, shape)
     trace = _trace(lab, initial, main, repeatable, declared) if lab.slots else _layer_trace(lab, initial, shape)
-    trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=_row_leak(lab, trace, main, shape))
+    trace = dataclasses.replace(trace, leak=leak)
+    mixing, span = _row_leak(lab, trace, main, shape)
+    change = None if mixing is None else mixing.change
+    trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=change, row_span=span)
     convention = bound.convention.describe([slot.name for slot in trace.slots])
     return Observed(trace, built, shape, bound.input_dtype, convention)
 
 
-def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> float | None:
+def _nonfinite(lab: Lab, main: Run, initial: Initial, built: Built, shape: tuple[int, ...]) -> Observed:
+    """What is known of a cell whose numbers stop being numbers."""
+    bound = lab.bound
+    trace = _frame(bound, initial)
+    bindings = _old_names(bound, main.steps[0].recording, main.steps[0].passed)
+    names = _slot_names(bound, bindings)
+    at, step = next((at, step) for at, step in enumerate(main.steps) if not Run([step]).finite)
+    bad = [slot for slot in lab.slots if not np.isfinite(step.returned[slot]).all()]
+    record = step.recording
+    line = computed.nonfinite(lab, step) or (record.return_line if record else None)
+    method = dataclasses.replace(
+        trace.method, bindings=bindings, returns=source.span(trace.method.path, record.return_line if record else None)
+    )
+    values = np.concatenate([array.reshape(-1) for array in (*step.returned, *step.outputs)])
+    fault = Fault(
+        "nonfinite-state",
+        bad[0] if len(bad) == 1 else None,
+        at,
+        source.span(method.path, line),
+        "ordinary inputs",
+        "NaN" if np.isnan(values).any() else "infinity",
+    )
+    shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
+    slots = tuple(Slot(slot, names[slot], shapes[slot], bound.backend.dtype(bound.initial[slot])) for slot in lab.slots)
+    steps = tuple(_slot_steps(bound, step, index, [()] * len(slots)) for index, step in enumerate(main.steps))
+    trace = dataclasses.replace(trace, method=method, slots=slots, steps=steps, fault=fault)
+    return Observed(trace, built, shape, bound.input_dtype, bound.convention.describe(names))
+
+
+def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> tuple[rows.Mixing | None, Span | None]:
     """Chance that cannot be repeated would look like a leak."""
     if not trace.repeatable or _is_graph(lab.bound):
-        return None
-    start = main.after(len(main.steps) - 1)
-    return rows.leak(lab.bound, lab.seed, start, shape, probes.WINDOW)
+        return None, None
+    given = lab.bound, lab.seed, main.after(len(main.steps) - 1), shape, probes.WINDOW
+    mixing = rows.leak(*given)
+    return mixing, None if mixing is None else rows.where(*given, mixing, trace.method.path)
 
 
 def _is_graph(bound: Bound) -> bool:
@@ -124,24 +173,62 @@ def _is_graph(bound: Bound) -> bool:
 def _layer_trace(lab: Lab, initial: Initial, shape: tuple[int, ...]) -> Trace:
     """What there is to know of a layer that takes no state."""
     bound = lab.bound
+    return dataclasses.replace(
+        _frame(bound, initial),
+        steps=((),) * len(lab.inputs),
+        influence=Influence((), (), (), None, "it takes no state"),
+        kind="layer",
+        memory=layers.remembers(bound, lab.seed, shape),
+    )
+
+
+def _frame(bound: Bound, initial: Initial) -> Trace:
+    """A Trace of which nothing is known but the cell."""
+    alive = (True,) * len(bound.initial)
     return Trace(
         backend=bound.backend.name,
         method=_method(bound),
         slots=(),
         structure=bound.convention.state,
-        steps=((),) * len(lab.inputs),
+        steps=(),
         initial=initial,
         declaration=_declaration(bound.cell, None),
-        built=Behaviour((), (), (), True),
+        built=Behaviour(alive, alive, alive, True),
         redrawn=(),
-        influence=Influence((), (), (), None, "it takes no state"),
+        influence=Influence((), (), (), None, "the experiments ended before"),
         weights=(),
-        computed=(),
+        computed=((),) * len(bound.initial),
         repeatable=True,
         library=bound.backend.library,
-        kind="layer",
-        memory=layers.remembers(bound, lab.seed, shape),
     )
+
+
+def _misfit(misfit: Misfit, built: Built, settings: Settings) -> Observed:
+    """What is known of a cell that gives back something else than its state."""
+    bound = misfit.bound
+    backend = bound.backend
+    rng = np.random.default_rng(settings.seed)
+    x = bound.callee.form.draw(rng, (bound.batch, *misfit.shape), bound.input_dtype)
+    bound.begin(settings.seed)
+    start = [backend.numpy(leaf) for leaf in bound.initial]
+    passed = bound.state(start)
+    state = bound.convention.state.build(passed)
+    with backend.without_gradient(), recording(bound.callee.code, backend.is_tensor, bound.held) as record:
+        returned = bound.callee.call(bound.inputs(x), state)
+    initial = Initial(bound.initial_source, bound.initial_declared, tuple(not array.any() for array in start))
+    trace = _frame(bound, initial)
+    returns = source.span(trace.method.path, record.return_line)
+    bindings = _old_names(bound, record, passed)
+    names = _slot_names(bound, bindings)
+    slots = tuple(
+        Slot(slot, name, array.shape[1:], backend.dtype(bound.initial[slot]))
+        for slot, (name, array) in enumerate(zip(names, start))
+    )
+    fault = Fault(misfit.rule, misfit.slot, misfit.step, returns, misfit.went_in, misfit.came_back)
+    method = dataclasses.replace(trace.method, returns=returns, bindings=bindings)
+    convention = bound.convention.describe(names).partition(" -> ")[0]
+    trace = dataclasses.replace(trace, slots=slots, method=method, fault=fault)
+    return Observed(trace, built, misfit.shape, bound.input_dtype, f"{convention} -> {outline(returned, backend)}")
 
 
 def _initial(bound: Bound, settings: Settings, rng: np.random.Generator) -> tuple[Initial, State]:
@@ -156,35 +243,30 @@ def _initial(bound: Bound, settings: Settings, rng: np.random.Generator) -> tupl
     return Initial(settings.initial_state, True, tuple(not array.any() for array in start)), State(structure, start)
 
 
-def _first_run(lab: Lab) -> tuple[Lab, Run, bool]:
-    """The recorded unroll, and whether the same run gives the same numbers again.
+def _first_run(lab: Lab) -> tuple[Lab, Run, bool, Leak | None]:
+    """The recorded unroll, whether the same run gives the same numbers again, and what keeps it from doing so.
 
     Where it does not, the cell keeps something between runs, and from then on each run starts from a snapshot
     of it; only chance that rnncheck cannot repeat is left.
     """
     kept = lab.bound.backend.snapshot(lab.bound.cell)
     main = lab.run(lab.inputs, lab.initial, record=True)
-    if _equal(main, lab.run(lab.inputs, lab.initial)):
-        return lab, main, True
+    if leaks.alike(main, lab.run(lab.inputs, lab.initial)):
+        return lab, main, True, None
     kept.restore()
-    lab = dataclasses.replace(lab, bound=dataclasses.replace(lab.bound, kept=kept))
-    main = lab.run(lab.inputs, lab.initial, record=True)
-    return lab, main, _equal(main, lab.run(lab.inputs, lab.initial))
-
-
-def _equal(left: Run, right: Run) -> bool:
-    return all(
-        not different(one, other)
-        for a, b in zip(left.steps, right.steps)
-        for one, other in zip((*a.returned, *a.outputs), (*b.returned, *b.outputs))
-    )
+    again = dataclasses.replace(lab, bound=dataclasses.replace(lab.bound, kept=kept))
+    main = again.run(lab.inputs, lab.initial, record=True)
+    repeatable = leaks.alike(main, again.run(lab.inputs, lab.initial))
+    code = lab.bound.callee.code
+    leak = leaks.leak(lab, kept, code.co_filename if code is not None else None) if repeatable else None
+    return again, main, repeatable, leak
 
 
 def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bool | None) -> Trace:
     bound, slots = lab.bound, lab.slots
     backend = bound.backend
     method = _method(bound)
-    bindings = _old_names(bound, main)
+    bindings = _old_names(bound, main.steps[0].recording, main.steps[0].passed)
     names = _slot_names(bound, bindings)
     seen = probes.observe(lab, main)
     if not seen.behaviour.finite:
@@ -193,12 +275,13 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
             hint="Its first state may lie outside its domain: try --initial-state ones.",
         )
     behaviour = seen.behaviour
-    gradients, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
+    gradients, later, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
+    cuts = () if gradients is None else flow.cuts(lab, seen.probe, gradients, later, method.path)
     if gradients is not None and not all(behaviour.read):
         for number in range(UNREAD_GRADIENTS):
-            more, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
+            more, _, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
             gradients = gradients if more is None else _merged(gradients, more)
-    never = None if gradients is None or all(behaviour.read) else _never_used(lab, seen.probe, gradients)
+    never = None if gradients is None else _never_used(lab, seen.probe, gradients)
     redrawn: tuple[Behaviour, ...] = ()
     connected = tuple(gradients is None or any(row[slot] is not None for row in gradients.sources) for slot in slots)
     if repeatable:
@@ -206,7 +289,7 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
     elif gradients is not None:
         # Chance that cannot be repeated looks like influence; whether the state is connected at all does not.
         behaviour = dataclasses.replace(behaviour, read=connected)
-    method = _described(method, lab, main, seen.probe, bindings, behaviour.read)
+    method = _described(method, lab, main, seen.probe, bindings, behaviour)
     candidates = [() if behaviour.moves[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
     chosen = computed.assign(candidates, names)
     targets = (*names, "output") if main.steps[0].outputs else tuple(names)
@@ -224,11 +307,52 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         influence=Influence(
             (*names, "input"), targets, tuple(map(tuple, seen.effects)), _by_source(gradients, len(slots) + 1), error
         ),
-        weights=_weights(bound, gradients, never),
+        weights=unused.settled(lab, main, seen.probe, _weights(bound, gradients, never), method.path),
         computed=tuple(chosen),
         repeatable=repeatable,
         library=backend.library,
+        cuts=tuple(cuts),
+        mutations=tuple(mutation.mutations(lab, main, method.path)),
+        retyped=tuple(computed.retyped(lab, main, initial, method.path)),
+        growth=tuple(growth.exploding(lab, main)),
+        decay=_decay(lab, seen.probe, gradients),
+        swap=_swap(bound, lab, main, seen.probe, bindings, method) if all(behaviour.moves) else None,
     )
+
+
+def _decay(lab: Lab, probe: Probe, gradients: Gradients | None) -> float | None:
+    """By how much the gradient through the state shrinks per step, where that is hardly any at all."""
+    if gradients is None:
+        return None
+    sizes = [gradients.sources[target][slot] for target in lab.slots for slot in lab.slots]
+    known = [size for size in sizes if size is not None]
+    if not known or not 0 < max(known) < growth.DECAYS:
+        return None
+    bound, backend = lab.bound, lab.bound.backend
+
+    def through(steps: int) -> Sequence[float | None]:
+        def run(sources: Sequence[Tensor]) -> Sequence[Sequence[Tensor]]:
+            bound.begin(lab.seed)
+            found, leaves = probe.start.structure, list(sources)
+            for index in range(steps):
+                _, found, leaves = bound.split(
+                    bound.callee.call(bound.inputs(probe.inputs[index]), found.build(leaves))
+                )
+            return [leaves]
+
+        leaves = bound.state(probe.start.arrays)
+        found = backend.gradients(run, [*zip(probe.start.arrays, map(backend.dtype, leaves))], [])
+        return found.sources[0]
+
+    return growth.vanishing(lab, through)
+
+
+def _swap(
+    bound: Bound, lab: Lab, main: Run, probe: Probe, bindings: Sequence[Sequence[str]], method: Method
+) -> Swap | None:
+    keys = [(name,) if name else () for name in bound.convention.state.names()]
+    old = [(*known, *key) for known, key in zip(bindings, keys)]
+    return order.swapped(lab, main, probe, old, method.returned_names)
 
 
 def _certain(behaviour: Behaviour, main: Run, connected: Sequence[bool]) -> bool:
@@ -248,10 +372,10 @@ def _described(
     main: Run,
     probe: Probe,
     bindings: tuple[tuple[str, ...], ...],
-    read: tuple[bool, ...],
+    behaviour: Behaviour,
 ) -> Method:
     """The method with what was seen of its running code."""
-    record = main.steps[0].recording
+    record, read = main.steps[0].recording, behaviour.read
     where, width = (None, None) if all(read) else computed.entered(lab, probe, method.path)
     losses = [
         (None, False) if read[slot] else computed.lost(lab, probe, slot, bindings[slot], method.path)
@@ -269,6 +393,7 @@ def _described(
         entered_width=width,
         lost=tuple(span for span, _ in losses),
         overwritten=tuple(overwritten for _, overwritten in losses),
+        deaf=None if behaviour.hears else computed.unheard(lab, probe, method.input_parameter, method.path),
     )
 
 
@@ -310,9 +435,8 @@ def _method(bound: Bound) -> Method:
     )
 
 
-def _old_names(bound: Bound, main: Run) -> tuple[tuple[str, ...], ...]:
+def _old_names(bound: Bound, recording: Recording | None, passed: Sequence[Tensor]) -> tuple[tuple[str, ...], ...]:
     """Per slot the expressions by which the running method knew the old value, local variables first."""
-    step = main.steps[0]
     structure, signature = bound.convention.state, bound.convention.signature
     parameter = signature.state
     if structure.is_leaf:
@@ -328,9 +452,9 @@ def _old_names(bound: Bound, main: Run) -> tuple[tuple[str, ...], ...]:
     else:
         spelled = []
     names: list[tuple[str, ...]] = []
-    bindings = step.recording.in_method() if step.recording else []
-    for index, leaf in enumerate(step.passed):
-        others = {item.name for item in bindings for other in step.passed if item.value is other and other is not leaf}
+    bindings = recording.in_method() if recording else []
+    for index, leaf in enumerate(passed):
+        others = {item.name for item in bindings for other in passed if item.value is other and other is not leaf}
         bound_to = [item.name for item in bindings if item.value is leaf and item.name not in others]
         known = [*spelled, *bound_to] if structure.is_leaf else [*bound_to, *spelled[index : index + 1]]
         names.append(tuple(dict.fromkeys(known)))
@@ -372,8 +496,12 @@ def _other_probe(lab: Lab, probe: Probe, number: int) -> Probe:
     return Probe(State(probe.start.structure, probe.others), probe.others, inputs, 50 + number)
 
 
-def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | None, str | None]:
-    """Gradients of each slot and the output over a few steps by the slots and the input, or why there are none."""
+Later = Sequence[float | None]
+
+
+def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | None, Later, str | None]:
+    """Gradients of each slot and the output over a few steps by the slots and the input, those of everything from the
+    second step on, or why there are none."""
     bound = lab.bound
     backend = bound.backend
 
@@ -382,20 +510,24 @@ def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | No
         found, leaves = probe.start.structure, list(sources[:-1])
         slots: list[list[Tensor]] = [[] for _ in leaves]
         outputs: list[Tensor] = []
+        later: list[Tensor] = []
         for index in range(len(probe.inputs)):
             x = bound.form.lay(sources[-1][index])
             output, found, leaves = bound.split(bound.callee.call(x, found.build(leaves)))
             for slot, leaf in zip(slots, leaves):
                 slot.append(leaf)
-            outputs.extend(flatten(output, backend.is_tensor)[1])
-        return [*slots, outputs] if has_output else slots
+            given = flatten(output, backend.is_tensor)[1]
+            outputs.extend(given)
+            later.extend([*leaves, *given] if index else ())
+        return [*slots, outputs, later] if has_output else [*slots, later]
 
     leaves = bound.state(probe.start.arrays)
     sources = [*zip(probe.start.arrays, map(backend.dtype, leaves)), (probe.inputs, bound.input_dtype)]
     try:
-        return backend.gradients(run, sources, backend.weights(bound.cell)), None
+        found = backend.gradients(run, sources, backend.weights(bound.cell))
+        return Gradients(found.sources[:-1], found.weights), found.sources[-1], None
     except Exception as error:
-        return None, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return None, (), f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _merged(left: Gradients, right: Gradients) -> Gradients:
@@ -437,7 +569,7 @@ def _never_used(lab: Lab, probe: Probe, gradients: Gradients) -> Sequence[bool]:
     try:
         for weight in backend.weights(cell):
             weight.assign(0.3 * rng.standard_normal(weight.shape).astype("float32"))
-        again, _ = _gradients(lab, probe, has_output=True)
+        again, _, _ = _gradients(lab, probe, has_output=True)
     finally:
         before.restore()
     if again is None:

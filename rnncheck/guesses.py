@@ -32,12 +32,14 @@ PRODUCT = 240
 
 @dataclass(frozen=True)
 class Guess:
-    """A state to try. ``declared`` when the cell itself made it or said how, ``seen`` when it was seen making it."""
+    """A state to try. ``declared`` when the cell itself made it or said how, ``seen`` when it was seen making it,
+    ``told`` when the code says how many parts it has."""
 
     value: Any
     source: str
     declared: bool
     seen: bool = False
+    told: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ def _likely(ground: Ground) -> Iterator[Guess]:
     for skeleton, certain in skeletons:
         for width in ground.widths:
             for shape in _leaf_shapes(ground, width):
-                yield Guess(skeleton.build([ground.zeros(shape)] * skeleton.size), "zeros", False)
+                zeros = skeleton.build([ground.zeros(shape)] * skeleton.size)
+                yield Guess(zeros, "zeros", False, told=certain and skeleton.size > 1)
         if certain and 2 <= skeleton.size <= 4:
             picks = itertools.product(range(min(len(ground.widths), 6)), repeat=skeleton.size)
             mixed = sorted((pick for pick in picks if len(set(pick)) > 1), key=sum)

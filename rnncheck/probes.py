@@ -64,6 +64,10 @@ class Lab:
         rng = np.random.default_rng((self.seed, number))
         return self.bound.form.draw(rng, (steps, *self.inputs.shape[1:]), self.bound.input_dtype)
 
+    def rows(self, slot: int, array: Array) -> Array:
+        """A slot's value as ``(batch, *slot shape)``."""
+        return self.bound.rows_first(slot, array)
+
     def rolled(self, slot: int, array: Array) -> Array:
         """The rows of a slot moved on by one: values that the cell reached, for other rows."""
         axis = self.bound.rows_axis(slot)
@@ -131,6 +135,8 @@ def redraw(lab: Lab, built: Behaviour, *, certain: bool) -> Iterator[Behaviour]:
                     _either(alive.moves_from_initial, seen.moves_from_initial),
                     _either(alive.read, seen.read),
                     True,
+                    alive.hears or seen.hears,
+                    together([alive, seen]),
                 )
                 if _all_alive(alive):
                     return
@@ -139,7 +145,13 @@ def redraw(lab: Lab, built: Behaviour, *, certain: bool) -> Iterator[Behaviour]:
 
 
 def _all_alive(behaviour: Behaviour) -> bool:
-    return all((*behaviour.moves, *behaviour.moves_from_initial, *behaviour.read))
+    awake = (*behaviour.moves, *behaviour.moves_from_initial, *behaviour.read, behaviour.hears)
+    return all(awake) and not any(units.any() for units in behaviour.still)
+
+
+def together(seen: Sequence[Behaviour]) -> tuple[Array, ...]:
+    """Per slot the units that stood still in all of these."""
+    return tuple(np.logical_and.reduce(masks) for masks in zip(*(behaviour.still for behaviour in seen)))
 
 
 def _either(left: Sequence[bool], right: Sequence[bool]) -> tuple[bool, ...]:
@@ -168,7 +180,7 @@ class _Observation:
     def __init__(self, lab: Lab, main: Run, effort: Effort, alive: Behaviour | None) -> None:
         self.lab, self.main, self.effort = lab, main, effort
         nothing = (False,) * len(lab.initial.arrays)
-        self.alive = alive or Behaviour(nothing, nothing, nothing, True)
+        self.alive = alive or Behaviour(nothing, nothing, nothing, True, hears=False)
 
     @functools.cached_property
     def long(self) -> Run:
@@ -187,16 +199,18 @@ class _Observation:
                 read.append(True)
                 continue
             start = probe.start.with_slot(slot, probe.others[slot])
-            effect = _effect(base, self.lab.run(probe.inputs, start))
-            effects.append(effect)
-            read.append(_reads(effect, slot, moves[slot]) or self._is_read(slot, moves[slot], probe))
+            changed = effect(base, self.lab.run(probe.inputs, start))
+            effects.append(changed)
+            read.append(_reads(changed, slot, moves[slot]) or self._is_read(slot, moves[slot], probe))
         if len(read) > 1 and not any(read):
-            together = _effect(base, self.lab.run(probe.inputs, State(probe.start.structure, probe.others)))
+            together = effect(base, self.lab.run(probe.inputs, State(probe.start.structure, probe.others)))
             read = [any(change > 0 for at, change in enumerate(together) if at >= len(moves) or moves[at])] * len(read)
-        if not any(self.alive.moves):
-            effects.append(_effect(base, self.lab.run(_varied(probe.inputs), probe.start)))
+        if not self.alive.hears:
+            effects.append(effect(base, self.lab.run(varied(probe.inputs), probe.start)))
+        hears = self.alive.hears or any(effects[-1]) or self._hears(probe)
         finite = base.finite and self.main.finite
-        return Seen(Behaviour(tuple(moves), tuple(from_initial), tuple(read), finite), probe, effects)
+        still = tuple(self._still(slot, moves[slot], base) for slot in self.lab.slots)
+        return Seen(Behaviour(tuple(moves), tuple(from_initial), tuple(read), finite, hears, still), probe, effects)
 
     def _from_initial(self) -> list[bool]:
         moved = [self.alive.moves_from_initial[slot] or self._moves(self.main, slot) for slot in self.lab.slots]
@@ -204,10 +218,52 @@ class _Observation:
             moved = self._also(moved, self.long)
         for scale in INPUT_SCALES:
             if not all(moved):
-                louder = self.lab.other_inputs(2, 8)
-                louder = louder if louder.dtype.kind in "iu" else (louder * scale).astype(louder.dtype)
+                louder = _louder(self.lab.other_inputs(2, 8), scale)
                 moved = self._also(moved, self.lab.run(louder, self.lab.initial, 2))
         return moved
+
+    def _hears(self, first: Probe) -> bool:
+        """Whether any other inputs, louder ones too, change anything from any state."""
+        for start in (first.start, self.lab.initial, self.long.after(self.effort.offsets[-1])):
+            for number, scale in enumerate((1.0, *INPUT_SCALES)):
+                one, other = (
+                    _louder(self.lab.other_inputs(20 + 2 * number + at, self.effort.window), scale) for at in (0, 1)
+                )
+                if any(effect(self.lab.run(one, start), self.lab.run(other, start))):
+                    return True
+        return False
+
+    def _still(self, slot: int, moves: bool, base: Run) -> Array:
+        """The units of a slot that nothing moves, where the same ones move at once from any value: what is written
+        piece by piece (a buffer) moves more of them the longer it runs."""
+        shape = self.lab.rows(slot, self.lab.initial.arrays[slot]).shape[1:]
+        nothing = np.zeros(shape, bool)
+        # A time or a mask that is the same at every step may hold units back.
+        held = any(not isinstance(value, bool) for value in self.lab.bound.callee.further.values())
+        if not moves or not shape or held or self.lab.initial.arrays[slot].dtype.kind != "f":
+            return nothing
+        still = self._unmoved(slot, [self.main, base])
+        if self.alive.still:
+            still &= self.alive.still[slot]
+        if not still.any():
+            return nothing
+        rng = np.random.default_rng((self.lab.seed, 8))
+        start = base.after(0)
+        start = start.with_slot(slot, _random(rng, start.arrays[slot], "normal"))
+        at_once = self._unmoved(slot, [self.lab.run(self.lab.other_inputs(8, WINDOW), start)])
+        louder = [_louder(self.lab.other_inputs(9, WINDOW), scale) for scale in INPUT_SCALES]
+        later = self._unmoved(slot, [self.long, *(self.lab.run(inputs, start) for inputs in louder)])
+        settled = still & at_once & later
+        return settled if not (at_once & ~settled).any() else nothing
+
+    def _unmoved(self, slot: int, runs: Sequence[Run]) -> Array:
+        pairs = [(step.previous[slot], step.returned[slot]) for run in runs if run.finite for step in run.steps]
+        same = [self.lab.rows(slot, before == after).all(axis=0) for before, after in pairs]
+        return (
+            np.logical_and.reduce(same)
+            if same
+            else np.zeros(self.lab.rows(slot, self.lab.initial.arrays[slot]).shape[1:], bool)
+        )
 
     def _also(self, moved: list[bool], run: Run) -> list[bool]:
         return [before or (run.finite and self._moves(run, slot)) for slot, before in zip(self.lab.slots, moved)]
@@ -268,12 +324,12 @@ class _Observation:
         inputs = self.lab.other_inputs(6, self.effort.window)
         base = self.lab.run(inputs, first.start)
         for value in _variants(self.lab.seed, first, slot):
-            if _reads(_effect(base, self.lab.run(inputs, first.start.with_slot(slot, value))), slot, moves):
+            if _reads(effect(base, self.lab.run(inputs, first.start.with_slot(slot, value))), slot, moves):
                 return True
         for probe in self._later_probes(slot, first):
             base = self.lab.run(probe.inputs, probe.start, probe.shift)
             changed = self.lab.run(probe.inputs, probe.start.with_slot(slot, probe.others[slot]), probe.shift)
-            if _reads(_effect(base, changed), slot, moves):
+            if _reads(effect(base, changed), slot, moves):
                 return True
         return False
 
@@ -289,6 +345,10 @@ class _Observation:
                 yield Probe(start, others, self.lab.other_inputs(10 + offset, self.effort.window), 10 + offset)
 
 
+def _louder(inputs: Array, scale: float) -> Array:
+    return inputs if inputs.dtype.kind in "iu" else (inputs * scale).astype(inputs.dtype)
+
+
 def other_rows(x: Array) -> Array:
     """Another input ``(batch, *row)`` of the same kind."""
     rolled = np.roll(x, 1, axis=0)
@@ -297,10 +357,11 @@ def other_rows(x: Array) -> Array:
     return np.where(x > 0, 0, 1).astype(x.dtype) if x.dtype.kind in "iu" else x + 1
 
 
-def _varied(inputs: Array) -> Array:
-    varied = np.array(inputs, copy=True)
-    varied[0] = other_rows(inputs[0])
-    return varied
+def varied(inputs: Array) -> Array:
+    """The inputs with others at the first step."""
+    others = np.array(inputs, copy=True)
+    others[0] = other_rows(inputs[0])
+    return others
 
 
 def _random(rng: np.random.Generator, like: Array, style: str) -> Array:
@@ -329,15 +390,15 @@ def _variants(seed: int, probe: Probe, slot: int) -> Iterator[Array]:
         yield (base + 1).astype(base.dtype)
 
 
-def _reads(effect: Sequence[float], slot: int, moves: bool) -> bool:
+def _reads(changes: Sequence[float], slot: int, moves: bool) -> bool:
     """A slot that is only handed back changes itself alone, and that is not reading it."""
-    return any(change > 0 for target, change in enumerate(effect) if target != slot or moves)
+    return any(change > 0 for target, change in enumerate(changes) if target != slot or moves)
 
 
-def _effect(left: Run, right: Run) -> list[float]:
-    """Largest change per slot, then of the output when there is one, over all steps."""
+def effect(left: Run, right: Run, first: int = 0) -> list[float]:
+    """Largest change per slot, then of the output when there is one, over all steps from the ``first`` on."""
     count = len(left.steps[0].returned)
-    pairs = list(zip(left.steps, right.steps))
+    pairs = list(zip(left.steps, right.steps))[first:]
     changes = [max(largest_difference(a.returned[slot], b.returned[slot]) for a, b in pairs) for slot in range(count)]
     outputs = [largest_difference(one, other) for a, b in pairs for one, other in zip(a.outputs, b.outputs)]
     return [*changes, max(outputs)] if outputs else changes

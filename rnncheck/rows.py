@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from rnncheck import source
 from rnncheck.backends.base import Array
 from rnncheck.convention import Bound, Form
 from rnncheck.errors import CallError
-from rnncheck.unroll import State, largest_difference, unroll
+from rnncheck.trace import Span
+from rnncheck.unroll import State, Step, largest_difference, unroll
 
 TRIES, ROWS = 3, 3
 STEP = 0.05
@@ -17,9 +20,17 @@ TOLERANCE = 2e-6
 """Relative to the values: other rows may change the order in which a sum is taken, and no more."""
 
 
-def leak(bound: Bound, seed: int, start: State, shape: Sequence[int], steps: int) -> float | None:
-    """The smallest change that one row made in the others over several tries; None when no row made one in each of
-    its tries, or when the batch has no rows to compare. ``shape`` is that of one row of input."""
+@dataclass(frozen=True)
+class Mixing:
+    """The smallest change that one row made in the others over several tries."""
+
+    change: float
+    row: int
+
+
+def leak(bound: Bound, seed: int, start: State, shape: Sequence[int], steps: int) -> Mixing | None:
+    """None when no row made a change in each of its tries, or when the batch has no rows to compare. ``shape`` is
+    that of one row of input."""
     if bound.batch < 2 or bound.form.layout == "single":
         return None
     for row in range(min(bound.batch, ROWS)):
@@ -30,29 +41,71 @@ def leak(bound: Bound, seed: int, start: State, shape: Sequence[int], steps: int
                 break
             found.append(change)
         else:
-            return min(found)
+            return Mixing(min(found), row)
     return None
+
+
+def where(
+    bound: Bound, seed: int, start: State, shape: Sequence[int], steps: int, mixing: Mixing, path: str | None
+) -> Span | None:
+    """The first statement whose value in one row depends on another row, or that is no longer one for each row."""
+    inputs, others, other = _pair(bound, (seed, 200), start, shape, steps, mixing.row)
+    left, right = unroll(bound, seed, inputs, start, record=True), unroll(bound, seed, others, other, record=True)
+    for one, twin in zip(left.steps, right.steps):
+        if one.recording is None or twin.recording is None:
+            return None
+        varied = twin.recording.keyed()
+        for key, binding in one.recording.keyed().items():
+            if key not in varied or any(binding.value is leaf for leaf in one.passed):
+                continue
+            a, b = (bound.backend.numpy(value) for value in (binding.value, varied[key].value))
+            if _mixed(a, b, bound.batch, mixing.row):
+                return source.span(path, binding.line)
+        if _differ(bound, one, twin, mixing.row) > TOLERANCE:
+            return source.span(path, one.recording.return_line)
+    return None
+
+
+def _mixed(left: Array, right: Array, batch: int, row: int) -> bool:
+    """Whether other rows differ, whichever axis they lie on, or a value that has none for each row."""
+    if left.shape != right.shape or left.dtype.kind not in "fc":
+        return False
+    axes = [axis for axis, size in enumerate(left.shape) if size == batch]
+    if not axes:
+        return largest_difference(left, right) > TOLERANCE * (1.0 + float(np.abs(left).max(initial=0.0)))
+    return all(_elsewhere(left, right, axis, row) > TOLERANCE for axis in axes)
 
 
 def _change(bound: Bound, seed: tuple[int, int], start: State, shape: Sequence[int], steps: int, row: int) -> float:
     """How much another value in one row changes the others."""
+    inputs, others, other = _pair(bound, seed, start, shape, steps, row)
+    try:
+        left, right = unroll(bound, seed[0], inputs, start), unroll(bound, seed[0], others, other)
+    except CallError:
+        return 0.0
+    return max(_differ(bound, one, twin, row) for one, twin in zip(left.steps, right.steps))
+
+
+def _pair(
+    bound: Bound, seed: tuple[int, int], start: State, shape: Sequence[int], steps: int, row: int
+) -> tuple[Array, Array, State]:
+    """Inputs, the same with another value in one row, and likewise another state."""
     rng = np.random.default_rng(seed)
     inputs = bound.form.draw(rng, (steps, bound.batch, *shape), bound.input_dtype)
     others = np.array(inputs, copy=True)
     others[:, row] = _near(bound.form, rng, inputs[:, row], bound.input_dtype)
     arrays = [_with_row(bound, slot, array, row, rng) for slot, array in enumerate(start.arrays)]
-    try:
-        left = unroll(bound, seed[0], inputs, start)
-        right = unroll(bound, seed[0], others, State(start.structure, arrays))
-    except CallError:
-        return 0.0
-    change = 0.0
-    for one, other in zip(left.steps, right.steps):
-        for slot, (a, b) in enumerate(zip(one.returned, other.returned)):
-            change = max(change, _elsewhere(a, b, bound.rows_axis(slot), row))
-        for a, b in zip(one.outputs, other.outputs):
-            change = max(change, _elsewhere(a, b, output_axis(bound.form, bound.batch, a.shape), row))
-    return change
+    return inputs, others, State(start.structure, arrays)
+
+
+def _differ(bound: Bound, one: Step, other: Step, row: int) -> float:
+    """How much the other rows of what came back differ."""
+    pairs = enumerate(zip(one.returned, other.returned))
+    slots = [_elsewhere(a, b, bound.rows_axis(slot), row) for slot, (a, b) in pairs]
+    outputs = [
+        _elsewhere(a, b, output_axis(bound.form, bound.batch, a.shape), row) for a, b in zip(one.outputs, other.outputs)
+    ]
+    return max([*slots, *outputs], default=0.0)
 
 
 def _near(form: Form, rng: np.random.Generator, values: Array, dtype: str) -> Array:

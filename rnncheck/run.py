@@ -42,7 +42,7 @@ def _one(rule: Rule, trace: Trace, settings: Settings) -> tuple[list[Finding], O
         return [], Outcome(rule.id, "skipped", "ignored")
     if settings.select and rule.id not in settings.select:
         return [], Outcome(rule.id, "skipped", "not selected")
-    reason = rule.inapplicable(trace)
+    reason = _ended(rule, trace) or rule.inapplicable(trace)
     if reason is not None:
         return [], Outcome(rule.id, "skipped", reason)
     try:
@@ -51,6 +51,12 @@ def _one(rule: Rule, trace: Trace, settings: Settings) -> tuple[list[Finding], O
         return [], Outcome(rule.id, "crashed", f"{type(error).__name__}: {error}")
     failed = any(finding.severity != "note" for finding in found)
     return found, Outcome(rule.id, "failed" if failed else "passed")
+
+
+def _ended(rule: Rule, trace: Trace) -> str | None:
+    """Why a rule has nothing to go by, where the experiments ended early."""
+    fault = trace.fault
+    return None if fault is None or fault.rule == rule.id else f"the experiments ended with {fault.rule}"
 
 
 def _settle(findings: list[Finding], settings: Settings) -> list[Finding]:

@@ -11,6 +11,7 @@ import inspect
 import linecache
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import CodeType
 
 from rnncheck.definitions import FRAMEWORKS
@@ -141,6 +142,36 @@ def rewrite_return(path: str | None, line: int, replacements: Mapping[str, str],
     return f"return {text[1:-1] if isinstance(value, ast.Tuple) and len(value.elts) > 1 else text}"
 
 
+def rewrite_state(path: str | None, line: int, replacements: Mapping[str, str]) -> str | None:
+    """Likewise, but only inside the innermost tuple, list or dict that holds all of them."""
+    node = statement(path, line)
+    if not isinstance(node, ast.Return) or node.value is None:
+        return None
+    copied = ast.parse(ast.unparse(node)).body[0]
+    assert isinstance(copied, ast.Return)
+    assert copied.value is not None
+    wanted = {ast.unparse(ast.parse(old, mode="eval").body): new for old, new in replacements.items()}
+    holding = [
+        part
+        for part in ast.walk(copied.value)
+        if isinstance(part, (ast.Tuple, ast.List, ast.Dict))
+        and len({wanted[ast.unparse(item)] for item in _items(part) if ast.unparse(item) in wanted}) >= 2
+    ]
+    if not holding:
+        return None
+    innermost = holding[-1]
+    for item in _items(innermost):
+        new = wanted.get(ast.unparse(item))
+        if isinstance(item, ast.Name) and new is not None:
+            item.id = new
+    text = ast.unparse(copied.value)
+    return f"return {text[1:-1] if isinstance(copied.value, ast.Tuple) and len(copied.value.elts) > 1 else text}"
+
+
+def _items(container: ast.Tuple | ast.List | ast.Dict) -> list[ast.expr]:
+    return container.values if isinstance(container, ast.Dict) else container.elts
+
+
 def add_term(path: str | None, line: int, term: str) -> str | None:
     """The assignment on a line with a term added to its value; None where that is not simply a sum of products."""
     node = statement(path, line)
@@ -180,21 +211,8 @@ def first_mention(path: str | None, line: int | None, expression: str) -> Span |
     return span(path, min(lines)) if lines else None
 
 
-CUTS = frozenset(["detach", "detach_", "stop_gradient", "no_grad", "inference_mode", "numpy"])
-"""Functions that take a value without its gradient."""
-
-
-def first_cut(path: str | None, line: int | None) -> Span | None:
-    """The first statement of the function on a line that takes a value without its gradient."""
-    function = function_at(path, line)
-    nodes = [node for part in function.body for node in ast.walk(part)] if function is not None else []
-    lines = [
-        node.lineno
-        for node in nodes
-        if (isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in CUTS)
-        or (isinstance(node, ast.Attribute) and node.attr == "data" and ast.unparse(node.value) != "self")
-    ]
-    return span(path, min(lines)) if lines else None
+MAKING = re.compile(r"__init__|build|setup|get_config|extra_repr|.*(param|weight).*")
+"""Methods that construct a cell, and use nothing."""
 
 
 def stores(path: str | None, line: int, name: str | None) -> int | None:
@@ -221,6 +239,10 @@ def attributes_elsewhere(cls: type, method: str) -> set[str]:
 
 def class_bodies(cls: type) -> Iterator[ast.ClassDef]:
     """The definitions of a class and of its bases outside the frameworks."""
+    return (node for _, node in _class_bodies(cls))
+
+
+def _class_bodies(cls: type) -> Iterator[tuple[str, ast.ClassDef]]:
     for base in cls.__mro__:
         try:
             path = inspect.getsourcefile(base)
@@ -230,7 +252,39 @@ def class_bodies(cls: type) -> Iterator[ast.ClassDef]:
             continue
         for node in _statements(path):
             if isinstance(node, ast.ClassDef) and node.name == base.__name__:
-                yield node
+                yield path, node
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A line that names an attribute of ``self``; ``conditional``: inside an expression that may not be evaluated."""
+
+    path: str
+    line: int
+    conditional: bool
+
+
+def mentions_of(cls: type, attribute: str) -> list[Mention]:
+    """Where the methods of a class that do not construct it name an attribute of ``self``."""
+    found = []
+    for path, node in _class_bodies(cls):
+        for function in node.body:
+            if isinstance(function, ast.FunctionDef) and not MAKING.fullmatch(function.name):
+                maybe = {
+                    id(inner)
+                    for part in ast.walk(function)
+                    if isinstance(part, (ast.IfExp, ast.BoolOp, ast.Lambda))
+                    for inner in ast.walk(part)
+                }
+                found += [
+                    Mention(path, part.lineno, id(part) in maybe)
+                    for part in ast.walk(function)
+                    if isinstance(part, ast.Attribute)
+                    and part.attr == attribute
+                    and isinstance(part.value, ast.Name)
+                    and part.value.id == _self_name(function)
+                ]
+    return found
 
 
 def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:
@@ -242,13 +296,16 @@ def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:
             if name not in step:
                 step.add(name)
                 waiting.append(name)
-    making = re.compile(r"__init__|build|setup|get_config|extra_repr|.*(param|weight).*")
-    other = [name for name in functions if name not in step and not making.fullmatch(name)]
+    other = [name for name in functions if name not in step and not MAKING.fullmatch(name)]
     return {attribute for name in other for attribute in uses[name]}
 
 
+def _self_name(function: ast.FunctionDef) -> str:
+    return function.args.args[0].arg if function.args.args else "self"
+
+
 def _self_attributes(function: ast.FunctionDef) -> set[str]:
-    first = function.args.args[0].arg if function.args.args else "self"
+    first = _self_name(function)
     return {
         node.attr
         for node in ast.walk(function)

@@ -166,6 +166,11 @@ def compatible(went_in: Structure, came_back: Structure) -> bool:
     return went_in.kind == came_back.kind and set(went_in.keys) == set(came_back.keys)
 
 
+def is_flat(part: Structure) -> bool:
+    """Whether it holds its leaves itself, as a list of several tensors does."""
+    return len(part.children) > 1 and all(child.kind in ("leaf", "constant") for child in part.children)
+
+
 def reorder(value: Any, like: Structure) -> Any:
     """``value`` with the keys of its dicts in the order of ``like``, so that leaves line up."""
     if like.kind == "mapping" and isinstance(value, dict) and set(value) == set(like.keys):

@@ -93,12 +93,17 @@ class Behaviour:
     ``moves_from_initial``: likewise from the cell's own initial state, for some input.
     ``read``: another value in the slot changed an output, another slot, or its own update.
     ``finite``: the numbers stayed finite, without which nothing is concluded.
+    ``hears``: another input changed a slot or an output.
+    ``still``: the units of the slot (an array of bool, ``slot shape``) that came back as they went in at every step
+    and in every row, whatever the values; none where that cannot be told.
     """
 
     moves: tuple[bool, ...]
     moves_from_initial: tuple[bool, ...]
     read: tuple[bool, ...]
     finite: bool
+    hears: bool = True
+    still: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,8 @@ class Weight:
     """A trainable weight. ``reached`` is False when no gradient path leads from it to any result; ``dead``
     when there is a path but every derivative along it is zero; ``idle_blocks`` are the widths of the slots of
     which a block of rows or columns as wide is so. ``elsewhere``: another method of the class uses it. ``never``: it
-    was so with other weights too. The shape is empty for a layer that was never called and so has no weights."""
+    was so with other weights too. ``used`` is False for one that certainly has no effect, named at the statement
+    ``span``. The shape is empty for a layer that was never called and so has no weights."""
 
     name: str
     shape: tuple[int, ...]
@@ -132,6 +138,8 @@ class Weight:
     idle_blocks: tuple[int, ...] = ()
     elsewhere: bool = False
     never: bool = False
+    used: bool = True
+    span: Span | None = None
 
     def could_take(self, width: int) -> bool:
         """Whether a state of this width could go through it: a matrix with such a side, or a layer never called."""
@@ -180,6 +188,7 @@ class Method:
     lost: tuple[Span | None, ...] = ()
     overwritten: tuple[bool, ...] = ()
     stored: tuple[Span | None, ...] = ()
+    deaf: Span | None = None
 
     def handed_back(self, slot: int) -> Span | None:
         """Where the slot leaves the method: the statement that puts it on the cell, else the return."""
@@ -200,12 +209,87 @@ class Declaration:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """A slot without a gradient through time: its old value on the ``way`` in, or what comes back on the way out,
+    at a statement. ``whole``: a method that runs over a whole sequence cuts it there alone. ``nothing``: no gradient
+    reaches anything that the cell gives."""
+
+    slot: int
+    way: str
+    span: Span | None
+    whole: bool = False
+    nothing: bool = False
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """What was passed in as a slot was changed in place by a statement: the tensor, or the ``container`` (a list, a
+    dict) that held it. ``returned``: that very object came back as the state. ``queue``: at least half of the numbers
+    are old ones, shifted or left alone."""
+
+    slot: int
+    container: str | None
+    returned: bool
+    queue: bool
+    span: Span | None
+
+
+@dataclass(frozen=True)
+class Swap:
+    """Two slots that come back in each other's place, as their ``update`` or their ``names`` prove."""
+
+    slots: tuple[int, int]
+    by: str
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What the cell keeps beside its state, by the user's names, and the statement that writes it."""
+
+    places: tuple[str, ...]
+    span: Span | None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What ended the experiments before they could tell of memory, named by its ``rule``: at this step, in this slot
+    (None for no one slot), at a statement. ``went_in`` and ``came_back`` are what it was and what it became."""
+
+    rule: str
+    slot: int | None
+    step: int
+    span: Span | None
+    went_in: str
+    came_back: str
+
+
+@dataclass(frozen=True)
+class Retyped:
+    """A slot that came back in another dtype, at a statement."""
+
+    slot: int
+    went_in: str
+    came_back: str
+    span: Span | None
+
+
+@dataclass(frozen=True)
+class Growth:
+    """By how much the size of a slot grows at every step, geometrically, up to the last step looked at."""
+
+    slot: int
+    factor: float
+    steps: int
+
+
+@dataclass(frozen=True)
 class Trace:
     """All that was seen of one cell; see the classes above for each part. ``library`` is what it is written with.
 
     ``kind`` is ``layer`` for what runs over a whole sequence and takes no state: it has no slots, and ``memory`` tells
     whether an early step reached a later output. ``row_leak`` is how much other rows of the batch changed a row,
-    ``graph`` that they are the nodes of a graph.
+    at the statement ``row_span``, ``graph`` that they are the nodes of a graph. ``decay`` is by how much the gradient
+    through the state shrinks at every step, where that is less than a thousandth.
     """
 
     backend: str
@@ -226,6 +310,15 @@ class Trace:
     row_leak: float | None = None
     graph: bool = False
     memory: bool | None = None
+    row_span: Span | None = None
+    cuts: tuple[Cut, ...] = ()
+    mutations: tuple[Mutation, ...] = ()
+    swap: Swap | None = None
+    leak: Leak | None = None
+    fault: Fault | None = None
+    retyped: tuple[Retyped, ...] = ()
+    growth: tuple[Growth, ...] = ()
+    decay: float | None = None
 
     @property
     def conclusive_redraws(self) -> tuple[Behaviour, ...]:

@@ -21,7 +21,8 @@ from rnncheck.structure import Structure, flatten
 class Step:
     """One timestep: per slot the value before and after, and whether the same tensor came back.
 
-    ``structure`` is that of the state that came back. The tensors themselves are kept only when the step was
+    ``structure`` is that of the state that came back. The tensors themselves (``passed``, ``leaves``,
+    ``output_tensors``), the state as it was ``given`` and the ``returned_value`` are kept only when the step was
     recorded.
     """
 
@@ -31,6 +32,8 @@ class Step:
     outputs: list[Array]
     structure: Structure
     recording: Recording | None = None
+    given: Any = None
+    returned_value: Any = None
     passed: Sequence[Any] = ()
     leaves: Sequence[Any] = ()
     output_tensors: Sequence[Any] = ()
@@ -80,7 +83,8 @@ def unroll(bound: Bound, seed: int, inputs: Array, start: State, *, record: bool
     code = bound.callee.code if record else None
     steps = []
     for index in range(len(inputs)):
-        returned, kept = _one(bound, bound.inputs(inputs[index]), found.build(leaves), index, code)
+        given = found.build(leaves)
+        returned, kept = _one(bound, bound.inputs(inputs[index]), given, index, code)
         output, found, following = _split(bound, returned, index)
         arrays = [backend.numpy(leaf) for leaf in following]
         _check_shapes(bound, previous, arrays, returned, index)
@@ -89,7 +93,13 @@ def unroll(bound: Bound, seed: int, inputs: Array, start: State, *, record: bool
         step = Step(previous, arrays, same, [backend.numpy(tensor) for tensor in output_tensors], found)
         if record:
             step = dataclasses.replace(
-                step, recording=kept, passed=leaves, leaves=following, output_tensors=output_tensors
+                step,
+                recording=kept,
+                given=given,
+                returned_value=returned,
+                passed=leaves,
+                leaves=following,
+                output_tensors=output_tensors,
             )
         steps.append(step)
         leaves, previous = following, arrays

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from rnncheck.backends import providers
 from rnncheck.backends.kept import places
 from rnncheck.backends.snapshot import Restore, Snapshot
+from rnncheck.backends.surroundings import remember
 from rnncheck.definitions import is_framework
 from rnncheck.errors import UsageError
+from rnncheck.structure import flatten
 
 Array = NDArray[Any]
 
@@ -114,11 +116,25 @@ class Tensors(Protocol):
     def keep(self, tensor: Tensor) -> Restore:
         """Puts back the numbers that a weight's tensor has now."""
 
+    def is_mutable(self, value: Any) -> bool:
+        """Whether this is a tensor whose numbers may be changed in place."""
+        return self.is_tensor(value)
+
     def is_weight(self, value: Any) -> bool:
         """Whether this is a tensor that can be trained: a variable, a parameter."""
 
     def is_module(self, value: Any) -> bool:
         """Whether this is a module of the tensors' own framework, whose attributes may be weights."""
+
+    def stamp(self, tensor: Tensor) -> Any:
+        """Something that is another after the tensor's numbers were changed in place."""
+        return None
+
+    def tracking(
+        self, sources: Sequence[tuple[Array, str]]
+    ) -> AbstractContextManager[tuple[list[Tensor], Callable[[Tensor, Sequence[int]], bool]]]:
+        """Within the block a tensor for each source (an array and a dtype), and a function that tells whether a
+        gradient path leads to another tensor from any of the sources of these numbers."""
 
     def gradients(
         self,
@@ -188,6 +204,12 @@ class Backend(Tensors, Protocol):
     def construction_dtype(self, dtype: str | None) -> AbstractContextManager[None]:
         """Within the block cells are constructed in this dtype."""
         return nullcontext()
+
+    def _around(self, cell: Any) -> tuple[list[Any], list[Restore]]:
+        """The values that stand around the cell's class, and what puts them back."""
+        values, put_back = remember(cell)
+        tensors = [leaf for value in values for leaf in flatten(value, self.is_mutable)[1]]
+        return values, [put_back, *map(self.keep, tensors)]
 
     def holders(self, cell: Any) -> list[tuple[str, Any]]:
         """The cell and the parts of it that keep tensors, by their dotted paths."""

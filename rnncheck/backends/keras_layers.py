@@ -35,7 +35,9 @@ class KerasLayers(Backend):
     def snapshot(self, cell: Any) -> Snapshot:
         layers = [part for _, part in self._parts(cell) if not self.is_weight(part)]
         trackers = [vars(layer)["_tracker"] for layer in layers if "_tracker" in vars(layer)]
-        return Snapshot([*layers, *trackers], [self.keep(tensor) for tensor, _, _ in self._variables(cell)])
+        values, around = self._around(cell)
+        numbers = [self.keep(tensor) for tensor, _, _ in self._variables(cell)]
+        return Snapshot([*layers, *trackers], [*numbers, *around], values)
 
     def weights(self, cell: Any) -> list[Weight]:
         return [

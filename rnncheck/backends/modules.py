@@ -39,7 +39,8 @@ class TensorFlowModules(TensorFlowTensors, Backend):
     def snapshot(self, cell: Any) -> Snapshot:
         parts = [part for _, part in self._parts(cell)]
         holders = [part for part in parts if not self.is_weight(part)]
-        return Snapshot(holders, [self.keep(variable) for variable, _ in self._variables(cell)])
+        values, around = self._around(cell)
+        return Snapshot(holders, [*(self.keep(variable) for variable, _ in self._variables(cell)), *around], values)
 
     def weights(self, cell: Any) -> list[Weight]:
         return [

@@ -93,16 +93,42 @@ class TorchTensors(Tensors):
     def is_module(self, value: Any) -> bool:
         return isinstance(value, torch.nn.Module)
 
+    def stamp(self, tensor: Tensor) -> Any:
+        value = self.raw(tensor)
+        return None if value.is_inference() else value._version
+
+    @contextlib.contextmanager
+    def tracking(
+        self, sources: Sequence[tuple[Array, str]]
+    ) -> Iterator[tuple[list[Tensor], Callable[[Tensor, Sequence[int]], bool]]]:
+        leaves = self._leaves(sources)
+
+        def connected(tensor: Tensor, numbers: Sequence[int]) -> bool:
+            value = self.raw(tensor)
+            wanted = [leaves[number] for number in numbers if leaves[number].requires_grad]
+            if not wanted or not value.requires_grad:
+                return False
+            whole = torch.view_as_real(value) if value.is_complex() else value
+            found = torch.autograd.grad(whole.sum(), wanted, retain_graph=True, allow_unused=True)
+            return any(gradient is not None for gradient in found)
+
+        with torch.enable_grad():
+            yield [leaf.clone() for leaf in leaves], connected
+
+    def _leaves(self, sources: Sequence[tuple[Array, str]]) -> list[Tensor]:
+        leaves = [self.tensor(array, dtype) for array, dtype in sources]
+        for leaf in leaves:
+            if leaf.is_floating_point() or leaf.is_complex():
+                leaf.requires_grad_()
+        return leaves
+
     def gradients(
         self,
         run: Callable[[Sequence[Tensor]], Sequence[Sequence[Tensor]]],
         sources: Sequence[tuple[Array, str]],
         weights: Sequence[Weight],
     ) -> Gradients:
-        leaves = [self.tensor(array, dtype) for array, dtype in sources]
-        for leaf in leaves:
-            if leaf.is_floating_point() or leaf.is_complex():
-                leaf.requires_grad_()
+        leaves = self._leaves(sources)
         active = [leaf for leaf in leaves if leaf.requires_grad]
         differentiable = [weight.tensor.requires_grad for weight in weights]
         wanted = active + [weight.tensor for weight in weights if weight.tensor.requires_grad]

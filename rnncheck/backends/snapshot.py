@@ -7,21 +7,25 @@ tensors that refuse), so the object itself is used and afterwards restored.
 from __future__ import annotations
 
 import copy
+import functools
 import random
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
+
+from rnncheck.definitions import is_framework
 
 Restore = Callable[[], None]
 
 
 class Snapshot:
-    """Remembers ``holders`` (objects with attributes) and ``numbers`` (each a function that puts one tensor's
-    numbers back). ``restore`` may be called any number of times."""
+    """Remembers ``holders`` (objects with attributes), ``numbers`` (each a function that puts one tensor's
+    numbers back) and the contents of what stands ``around``. ``restore`` may be called any number of times."""
 
-    def __init__(self, holders: Iterable[Any], numbers: Iterable[Restore]) -> None:
+    def __init__(self, holders: Iterable[Any], numbers: Iterable[Restore], around: Iterable[Any] = ()) -> None:
         self._numbers = list(numbers)
         self._attributes = [(holder, dict(vars(holder))) for holder in holders]
         self._contents: list[tuple[Any, Any]] = []
@@ -29,6 +33,8 @@ class Snapshot:
         for _, attributes in list(self._attributes):
             for value in attributes.values():
                 self._remember(value, seen)
+        for value in around:
+            self._remember(value, seen)
 
     def _remember(self, value: Any, seen: set[int]) -> None:
         if id(value) in seen:
@@ -57,6 +63,14 @@ class Snapshot:
         elif isinstance(value, random.Random):
             seen.add(id(value))
             self._contents.append((value, value.getstate()))
+        elif hasattr(value, "manual_seed") and hasattr(value, "get_state"):
+            seen.add(id(value))
+            self._numbers.append(functools.partial(value.set_state, value.get_state()))
+        elif _is_own(value):
+            seen.add(id(value))
+            self._attributes.append((value, dict(vars(value))))
+            for part in list(vars(value).values()):
+                self._remember(part, seen)
 
     def restore(self) -> None:
         """Put everything back as it was when the snapshot was taken."""
@@ -69,6 +83,13 @@ class Snapshot:
             _refill(value, contents)
         for put_back in self._numbers:
             put_back()
+
+
+def _is_own(value: Any) -> bool:
+    """Whether this is a plain object of the user's own, which may keep anything."""
+    cls = type(value)
+    plain = hasattr(value, "__dict__") and not isinstance(value, (type, FunctionType, ModuleType))
+    return plain and cls.__module__ != "builtins" and not any(map(is_framework, cls.__mro__[:-1]))
 
 
 def _refill(value: Any, contents: Any) -> None:

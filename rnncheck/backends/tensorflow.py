@@ -102,11 +102,38 @@ class TensorFlowTensors(Tensors):
 
         return restore
 
+    def is_mutable(self, value: Any) -> bool:
+        return self.is_weight(value)
+
     def is_weight(self, value: Any) -> bool:
         return isinstance(self.raw(value), tf.Variable)
 
     def is_module(self, value: Any) -> bool:
         return isinstance(value, tf.Module)
+
+    def stamp(self, tensor: Tensor) -> Any:
+        value = self.raw(tensor)
+        return value.numpy().tobytes() if isinstance(value, tf.Variable) else None
+
+    @contextlib.contextmanager
+    def tracking(
+        self, sources: Sequence[tuple[Array, str]]
+    ) -> Iterator[tuple[list[Tensor], Callable[[Tensor, Sequence[int]], bool]]]:
+        leaves = [self.tensor(array, dtype) for array, dtype in sources]
+        with tf.GradientTape(persistent=True) as tape:
+            for leaf in leaves:
+                if leaf.dtype.is_floating or leaf.dtype.is_complex:
+                    tape.watch(leaf)
+
+            def connected(tensor: Tensor, numbers: Sequence[int]) -> bool:
+                value = tf.convert_to_tensor(self.raw(tensor))
+                if not (value.dtype.is_floating or value.dtype.is_complex):
+                    return False
+                with tape.stop_recording():
+                    found = tape.gradient(value, [leaves[number] for number in numbers])
+                return any(gradient is not None for gradient in found)
+
+            yield leaves, connected
 
     def gradients(
         self,

@@ -35,7 +35,9 @@ class TorchModules(TorchTensors, Backend):
     def snapshot(self, cell: Any) -> Snapshot:
         holders = list(cell.modules()) if isinstance(cell, torch.nn.Module) else [cell]
         scripted = isinstance(cell, torch.jit.ScriptModule)
-        return Snapshot([] if scripted else holders, [self.keep(tensor) for tensor in _tensors(holders)])
+        values, around = self._around(cell)
+        numbers = [self.keep(tensor) for tensor in _tensors(holders)]
+        return Snapshot([] if scripted else holders, [*numbers, *around], values)
 
     def weights(self, cell: Any) -> list[Weight]:
         named = cell.named_parameters() if isinstance(cell, torch.nn.Module) else ()

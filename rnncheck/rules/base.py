@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rnncheck.findings import Finding, Location
-from rnncheck.trace import Span, Trace
+from rnncheck.trace import Slot, Span, Trace, Weight
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,25 @@ def at(trace: Trace, span: Span | None) -> Location:
     if span is not None:
         return Location(method.path, span.line, span.column, span.end_line)
     return Location(method.path, method.line, 1 if method.line else None, method.line)
+
+
+def old_name(trace: Trace, slot: Slot) -> str:
+    """What the running method calls the old value of a slot."""
+    known = trace.method.bindings[slot.index] if trace.method.bindings else ()
+    return known[0] if known else f"state {slot.name}"
+
+
+def idle_weights(trace: Trace) -> list[Weight]:
+    """Weights from which nothing reaches a result, where only the step could have used them."""
+    used_here = [weight for weight in trace.weights if not weight.elsewhere]
+    return [weight for weight in used_here if not weight.reached] or [weight for weight in used_here if weight.dead]
+
+
+def unused(weights: Sequence[Weight]) -> str:
+    """The end of a sentence that names them; empty where there are none."""
+    if not weights:
+        return ""
+    return f"; {listing(weight.name for weight in weights)} {'goes' if len(weights) == 1 else 'go'} unused"
 
 
 def listing(names: Iterable[str]) -> str:

@@ -3,7 +3,8 @@
 ## What it does
 
 Runs the cell twice in evaluation mode, with another input and another state in one row of the batch, and compares
-all other rows. It fires when they change by more than rounding, in every one of several tries.
+all other rows. It fires when they change by more than rounding, in every one of several tries. The line is the first
+whose value in one row depends on another, or that has no value for each row any more.
 
 ## Why it is bad
 
@@ -46,12 +47,13 @@ def check(trace: Trace) -> Iterator[Finding]:
             rule=RULE.id,
             severity="error",
             message=f"{trace.method.name}() mixes the rows of its batch: another value in one row changes the others.",
-            location=at(trace, None),
+            location=at(trace, trace.row_span),
             steps=(0, len(trace.steps) - 1),
             suggestion="give each layer the batch on the axis on which it looks for it (batch_first=True)"
             if trace.kind == "layer"
             else None,
             evidence={"largest_change": change},
+            explained_by=None if trace.leak is None else "leaked-state",
         )
 
 

@@ -2,10 +2,13 @@
 
 ## What it does
 
-Compares the influence of each slot by value with that by gradient. A slot that changes what comes out, and through
-which no gradient path leads at all, is cut from training.
+Compares the influence of each slot on later steps by value with that by gradient. It fires for a slot that changes
+what comes later, by ever so small a change, and through which no gradient path leads: its old value is cut off on the
+way in, or the value that comes back on the way out. The line is the first whose value depends on the slot and has no
+gradient from it.
 
-It is a note: to cut the gradient at every step is what truncated backpropagation does on purpose.
+It is a warning, since truncated backpropagation cuts on purpose; a note for a method that runs over a whole sequence,
+inside of which gradients flow, and for a cell that no gradient goes through at all (a reservoir).
 
 ## Why it is bad
 
@@ -14,7 +17,9 @@ later step needs is never asked of an earlier one.
 
 ## Known problems
 
-A cell whose state is kept in a variable of the framework is left out, since no gradient can flow through that.
+A cell that is meant to be trained without gradients through time is told so too: say it with
+`# rnncheck: ignore[detached-state] truncated on purpose`. Step functions (thresholds, rounding) have no gradient by
+nature and are left out, as is a cell whose state is kept in a variable of the framework.
 
 ## Example
 
@@ -30,44 +35,45 @@ A cell whose state is kept in a variable of the framework is left out, since no 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from rnncheck import source
-from rnncheck.findings import Finding
-from rnncheck.rules.base import Rule, at, listing, needs_state
-from rnncheck.trace import Slot, Trace
+from rnncheck.findings import Finding, Related, Severity
+from rnncheck.rules.base import Rule, at, listing, needs_state, old_name
+from rnncheck.trace import Cut, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
-    cut = [slot for slot in trace.slots if _is_cut(trace, slot)]
-    if not cut:
+    floating = [slot for slot in trace.slots if slot.dtype.startswith(("float", "bfloat"))]
+    if len(trace.cuts) > 1 and len(trace.cuts) == len(floating):
+        yield _finding(trace, trace.cuts)
         return
-    alone = cut[0] if len(cut) == 1 else None
-    method = trace.method
-    names = listing(_name(trace, slot) for slot in cut)
-    yield Finding(
+    for cut in trace.cuts:
+        yield _finding(trace, [cut])
+
+
+def _finding(trace: Trace, cuts: Sequence[Cut]) -> Finding:
+    method, first = trace.method, cuts[0]
+    alone = trace.slots[first.slot] if len(cuts) == 1 else None
+    names = listing(old_name(trace, trace.slots[cut.slot]) for cut in cuts)
+    them, are = ("it", "is") if alone else ("them", "are")
+    severity: Severity = "note" if first.whole or first.nothing else "warning"
+    if first.way == "in":
+        message = f"{names} {are} read by {method.name}(), but no gradient flows back through {them}."
+    else:
+        message = f"{method.name}() returns {names} without a gradient: nothing flows back through {them} in time."
+    lines = sorted({cut.span.line for cut in cuts[1:] if cut.span and cut.span != first.span})
+    return Finding(
         rule=RULE.id,
-        severity="note",
-        message=f"{names} {'is' if alone else 'are'} read by {method.name}(), but no gradient flows back through "
-        f"{'it' if alone else 'them'}.",
-        location=at(trace, source.first_cut(method.path, method.line)),
+        severity=severity,
+        message=message,
+        location=at(trace, first.span),
         state=alone.name if alone else None,
         state_index=alone.index if alone else None,
         steps=(0, len(trace.steps) - 1),
-        evidence={"by_value": "changes", "by_gradient": "not connected"},
+        suggestion=None if severity == "note" else "let the gradient through: use the state itself",
+        related=tuple(Related(line, "cut here too") for line in lines),
+        evidence={"by_value": "changes", "by_gradient": "not connected", "cut": first.way},
     )
-
-
-def _is_cut(trace: Trace, slot: Slot) -> bool:
-    gradient = trace.influence.gradient
-    if gradient is None or not trace.built.read[slot.index] or not slot.dtype.startswith(("float", "bfloat")):
-        return False
-    return all(value is None for value in gradient[slot.index])
-
-
-def _name(trace: Trace, slot: Slot) -> str:
-    known = trace.method.bindings[slot.index] if trace.method.bindings else ()
-    return known[0] if known else f"state {slot.name}"
 
 
 def _inapplicable(trace: Trace) -> str | None:

@@ -42,7 +42,7 @@ from collections.abc import Iterator, Sequence
 
 from rnncheck import source
 from rnncheck.findings import Finding, Related, Severity
-from rnncheck.rules.base import Rule, at, listing
+from rnncheck.rules.base import Rule, at, idle_weights, listing, old_name, unused
 from rnncheck.trace import Slot, Span, Trace, Weight
 
 
@@ -86,30 +86,16 @@ def _connected(trace: Trace) -> bool:
     return gradient is not None and any(value is not None for slot in trace.slots for value in gradient[slot.index])
 
 
-def _idle(trace: Trace) -> list[Weight]:
-    """Weights from which nothing reaches a result, where only the step could have used them."""
-    used_here = [weight for weight in trace.weights if not weight.elsewhere]
-    return [weight for weight in used_here if not weight.reached] or [weight for weight in used_here if weight.dead]
-
-
-def _unused(weights: Sequence[Weight]) -> str:
-    return (
-        f"; {listing(weight.name for weight in weights)} {'goes' if len(weights) == 1 else 'go'} unused"
-        if weights
-        else ""
-    )
-
-
 def _whole(trace: Trace) -> Finding:
     method = trace.method
-    idle = _idle(trace)
+    idle = idle_weights(trace)
     single = trace.slots[0] if len(trace.slots) == 1 else None
-    name = _old(trace, single) if single is not None else method.state_parameter
+    name = old_name(trace, single) if single is not None else method.state_parameter
     line = method.line
     return Finding(
         rule=RULE.id,
         severity="error",
-        message=f"{name} influences neither the next state nor the output of {method.name}(){_unused(idle)}.",
+        message=f"{name} influences neither the next state nor the output of {method.name}(){unused(idle)}.",
         location=at(trace, _where(trace, trace.slots) or next((span for span in method.produced if span), None)),
         state=single.name if single else None,
         state_index=single.index if single else None,
@@ -140,11 +126,6 @@ def _where(trace: Trace, slots: Sequence[Slot], idle: Sequence[Weight] = ()) -> 
     return next((span for span in (*lost, *called) if span is not None), trace.method.entered)
 
 
-def _old(trace: Trace, slot: Slot) -> str:
-    known = trace.method.bindings[slot.index] if trace.method.bindings else ()
-    return known[0] if known else f"state {slot.name}"
-
-
 def _suggestion(trace: Trace, slots: Sequence[Slot], idle: Sequence[Weight]) -> str:
     """The statement in which the input enters, with the idle recurrent weight added to it."""
     method = trace.method
@@ -154,7 +135,7 @@ def _suggestion(trace: Trace, slots: Sequence[Slot], idle: Sequence[Weight]) -> 
             return f"leave out: {where.text.partition('#')[0].rstrip()}"
     term = next((term for slot in slots for weight in idle if (term := _term(trace, slot, weight)) is not None), None)
     if term is None:
-        return f"use {listing(_old(trace, slot) for slot in slots)} where the new state is computed"
+        return f"use {listing(old_name(trace, slot) for slot in slots)} where the new state is computed"
     extended = source.add_term(method.path, method.entered.line, term) if method.entered is not None else None
     return extended or f"add {term} where the new state is computed"
 
@@ -181,7 +162,7 @@ def _term(trace: Trace, slot: Slot, weight: Weight) -> str | None:
 
 
 def _asleep(trace: Trace, *, woken: bool) -> Finding:
-    name = _old(trace, trace.slots[0]) if len(trace.slots) == 1 else trace.method.state_parameter
+    name = old_name(trace, trace.slots[0]) if len(trace.slots) == 1 else trace.method.state_parameter
     outlook = (
         "has one with other weights (a recurrence that starts at zero)" if woken else "other weights could not tell"
     )
@@ -197,12 +178,12 @@ def _asleep(trace: Trace, *, woken: bool) -> Finding:
 
 
 def _one(trace: Trace, slot: Slot) -> Finding:
-    method, name = trace.method, _old(trace, slot)
+    method, name = trace.method, old_name(trace, slot)
     width = slot.shape[-1] if slot.shape else 1
     idle = [weight for weight in trace.weights if _could_have_read(weight, width)]
     partly = [weight for weight in trace.weights if width in weight.idle_blocks and not weight.elsewhere]
     severity: Severity = "warning" if idle or partly or _lost(trace, slot) else "note"
-    reason = _unused(idle) or (f"; part of {listing(weight.name for weight in partly)} goes unused" if partly else "")
+    reason = unused(idle) or (f"; part of {listing(weight.name for weight in partly)} goes unused" if partly else "")
     message = f"{name} influences neither the next state nor the output of {method.name}(){reason}."
     if severity == "note":
         message = f"{name} is never read by {method.name}(): it can only be kept for the caller."

@@ -48,7 +48,7 @@ from collections.abc import Iterator, Sequence
 
 from rnncheck import source
 from rnncheck.findings import Finding, Related, Severity
-from rnncheck.rules.base import Rule, at, listing, needs_state
+from rnncheck.rules.base import Rule, at, listing, needs_state, old_name
 from rnncheck.trace import Computed, Slot, Span, Trace
 
 
@@ -98,7 +98,7 @@ def _update(trace: Trace, slot: Slot) -> Computed | None:
 def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding:
     method = trace.method
     updates = {slot.index: update for slot in slots if (update := _update(trace, slot)) is not None}
-    old = listing(_old(trace, slot) for slot in slots)
+    old = listing(old_name(trace, slot) for slot in slots)
     if updates:
         new = listing(dict.fromkeys(update.name for update in updates.values()))
         message = f"{method.name}() computes {new} and returns {old}."
@@ -127,11 +127,6 @@ def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding
 
 def _lines(updates: dict[int, Computed]) -> list[int]:
     return sorted({update.line for update in updates.values()})
-
-
-def _old(trace: Trace, slot: Slot) -> str:
-    known = trace.method.bindings[slot.index] if trace.method.bindings else ()
-    return known[0] if known else f"state {slot.name}"
 
 
 def _where(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed]) -> Span | None:
@@ -179,7 +174,7 @@ def _asleep(trace: Trace, slots: Sequence[Slot]) -> Finding:
     return Finding(
         rule=RULE.id,
         severity="note",
-        message=f"{listing(_old(trace, slot) for slot in slots)} comes back unchanged with the weights as they are "
+        message=f"{listing(old_name(trace, slot) for slot in slots)} comes back unchanged with the weights as they are "
         "initialised, and moves with other weights (a closed gate, a zero initialiser).",
         location=at(trace, trace.method.handed_back(slots[0].index)),
         state=slots[0].name if len(slots) == 1 else None,

@@ -90,8 +90,6 @@ def _finding(trace: Trace, slot: Slot | None, severity: Severity, message: str) 
     method = trace.method
     spans = [method.produced[slot.index]] if slot and method.produced else method.produced
     produced = min((span for span in spans if span is not None), key=lambda span: span.line, default=None)
-    explained = not any(trace.built.moves)
-    ignored = not any(trace.built.read)
     return Finding(
         rule=RULE.id,
         severity=severity,
@@ -108,8 +106,16 @@ def _finding(trace: Trace, slot: Slot | None, severity: Severity, message: str) 
             "input_scales": [1, 10, 100, 1000],
             "redrawn_weights": len(trace.conclusive_redraws),
         },
-        explained_by="returned-old-state" if explained else "ignored-recurrence" if ignored else None,
+        explained_by=_cause(trace),
     )
+
+
+def _cause(trace: Trace) -> str | None:
+    if not any(trace.built.moves):
+        return "returned-old-state"
+    if not trace.built.hears:
+        return "ignored-input"
+    return None if any(trace.built.read) else "ignored-recurrence"
 
 
 RULE = Rule(

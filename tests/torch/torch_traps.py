@@ -855,7 +855,7 @@ class Truncated(nn.Module):
         self.head = nn.Linear(hidden_size, 2)
 
     def forward(self, x, hidden):
-        hidden = self.cell(x, hidden.detach())
+        hidden = self.cell(x, hidden.detach())  # rnncheck: ignore[detached-state] backpropagation is truncated
         return self.head(hidden), hidden
 
 
@@ -871,6 +871,7 @@ class RepackagedLSTM(nn.Module):
 
     def forward(self, x, hidden):
         hidden = self.rnn(x, hidden)
+        # rnncheck: ignore[detached-state] backpropagation is truncated
         return hidden[0], self.repackage_hidden(hidden)
 
 

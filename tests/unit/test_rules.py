@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
-from traces import behaviour, computed, layer, stuck, trace
+from traces import UNITS, behaviour, computed, layer, stuck, trace
 
 from rnncheck.findings import Finding
 from rnncheck.rules import IDS, RULES, by_id
 from rnncheck.run import apply
 from rnncheck.settings import Settings
-from rnncheck.trace import Declaration, Initial, Span, Trace, Weight
+from rnncheck.trace import Cut, Declaration, Initial, Leak, Mutation, Span, Swap, Trace, Weight
 
 
 def found(given: Trace, **settings: object) -> list[tuple[str, str, int | None, str | None]]:
@@ -177,44 +178,124 @@ class TestUnchangedInitialState:
         assert found(given) == [("unchanged-initial-state", "warning", 1, None)]
 
 
-class TestDetachedState:
-    def cut(self, *slots: int, count: int = 1, **changes: object) -> Trace:
-        """A cell whose slots are read, and some of them without a gradient."""
-        given = trace(count)
-        rows = tuple((None,) * count if index in slots else (1.0,) * count for index in range(count + 1))
-        return dataclasses.replace(
-            given,
-            influence=dataclasses.replace(given.influence, gradient=rows, **changes),  # type: ignore[arg-type]
+class TestIgnoredInput:
+    def test_an_input_without_effect_is_an_error(self) -> None:
+        given = trace(
+            built=behaviour(hears=False),
+            redrawn=(behaviour(hears=False),),
+            weights=(Weight("W.weight", (UNITS, UNITS), True, False), Weight("U.weight", (UNITS, 5), False, False)),
         )
+        finding = only(given)
+        assert (finding.rule, finding.severity) == ("ignored-input", "error")
+        assert finding.message == "x reaches neither the next state nor the output of forward(); U.weight goes unused."
+        assert finding.suggestion == "add self.U(x) to the new state"
 
-    def test_a_state_read_without_a_gradient_is_a_note(self) -> None:
-        given = self.cut(0)
-        assert found(given) == [("detached-state", "note", 0, None)]
-        assert only(given).message == "h is read by forward(), but no gradient flows back through it."
+    def test_one_that_other_weights_wake_is_a_note(self) -> None:
+        assert found(trace(built=behaviour(hears=False), redrawn=(behaviour(),))) == [
+            ("ignored-input", "note", None, None)
+        ]
 
-    def test_several_slots_are_one_note(self) -> None:
-        given = self.cut(0, 1, count=2)
-        assert found(given) == [("detached-state", "note", None, None)]
+    def test_it_follows_from_a_state_that_never_moves(self) -> None:
+        given = stuck()
+        given = dataclasses.replace(given, built=dataclasses.replace(given.built, hears=False))
+        assert ("ignored-input", "error", None, "returned-old-state") in found(given)
+
+
+class TestPartialFreeze:
+    def frozen(self, *units: int, shape: tuple[int, ...] = (UNITS,)) -> Trace:
+        still = np.zeros(shape, bool)
+        still.reshape(-1)[list(units)] = True
+        return trace(built=behaviour(still=(still,)))
+
+    def test_a_block_of_units_is_an_error_that_names_them(self) -> None:
+        finding = only(self.frozen(4, 5, 6, 7))
+        assert (finding.rule, finding.severity, finding.state_index) == ("partial-freeze", "error", 0)
+        assert finding.message.startswith("forward() carries units 4–7 of 8 of h along as they came in")
+
+    def test_scattered_units_are_a_warning(self) -> None:
+        assert found(self.frozen(1, 4)) == [("partial-freeze", "warning", 0, None)]
+
+    def test_a_block_along_another_axis(self) -> None:
+        assert "units 1 along axis 1 of 2x4" in only(self.frozen(4, 5, 6, 7, shape=(2, 4))).message
+
+    def test_units_that_other_weights_move_are_not_frozen(self) -> None:
+        given = self.frozen(4, 5)
+        moving = behaviour(still=(np.zeros(UNITS, bool),))
+        assert found(dataclasses.replace(given, redrawn=(moving,))) == []
+
+    def test_a_slot_that_does_not_move_at_all_is_not_partly_frozen(self) -> None:
+        assert found(self.frozen(*range(UNITS))) == []
+
+
+class TestMutatedState:
+    def test_a_tensor_that_is_ruined_is_an_error(self) -> None:
+        finding = only(trace(mutations=(Mutation(0, None, False, False, Span(7, 7, 9, "h.mul_(2)")),)))
+        assert (finding.rule, finding.severity, finding.state_index, finding.location.line) == (
+            "mutated-state", "error", 0, 7,
+        )  # fmt: skip
+        assert finding.suggestion == "work on a new tensor: h = h.clone()"
+
+    @pytest.mark.parametrize(
+        ("mutation", "severity"),
+        [
+            (Mutation(0, None, True, False, None), "warning"),
+            (Mutation(0, None, True, True, None), "note"),
+            (Mutation(0, "list", False, False, None), "warning"),
+            (Mutation(0, "dict", True, False, None), "note"),
+        ],
+    )
+    def test_what_may_be_meant(self, mutation: Mutation, severity: str) -> None:
+        assert found(trace(mutations=(mutation,))) == [("mutated-state", severity, 0, None)]
+
+
+class TestSwappedStates:
+    def test_two_slots_in_each_others_place_are_an_error(self) -> None:
+        finding = only(trace(2, swap=Swap((0, 1), "update")))
+        assert (finding.rule, finding.severity, finding.state_index) == ("swapped-states", "error", None)
+        assert finding.message == "forward() returns the new c in the place of h, and the other way round."
+        assert finding.suggestion == "return the states in the order in which they are taken"
+
+
+class TestLeakedState:
+    def test_what_is_kept_is_named_at_the_line_that_writes_it(self) -> None:
+        finding = only(trace(leak=Leak(("self.memory",), Span(9, 9, 9, "self.memory = h"))))
+        assert (finding.rule, finding.severity, finding.location.line) == ("leaked-state", "error", 9)
+        assert "through self.memory" in finding.message
+        assert finding.suggestion == "make self.memory a part of the state: take it with the state and return it there"
+
+    def test_rows_that_mix_through_what_is_kept_follow_from_it(self) -> None:
+        given = trace(leak=Leak((), None), row_leak=0.5)
+        assert found(given) == [
+            ("leaked-state", "error", None, None), ("batch-leak", "error", None, "leaked-state"),
+        ]  # fmt: skip
+
+    def test_chance_that_cannot_be_repeated_tells_nothing(self) -> None:
+        assert reason("leaked-state", trace(repeatable=False)) == "no two runs of it are alike"
+
+
+class TestDetachedState:
+    def test_a_state_read_without_a_gradient_is_a_warning(self) -> None:
+        finding = only(trace(cuts=(Cut(0, "in", Span(4, 4, 9, "h = h.detach()")),)))
+        assert (finding.rule, finding.severity, finding.state_index, finding.location.line) == (
+            "detached-state", "warning", 0, 4,
+        )  # fmt: skip
+        assert finding.message == "h is read by forward(), but no gradient flows back through it."
+
+    def test_several_slots_are_one_finding(self) -> None:
+        given = trace(2, cuts=(Cut(0, "in", None), Cut(1, "in", None)))
+        assert found(given) == [("detached-state", "warning", None, None)]
         assert only(given).message == "h and c are read by forward(), but no gradient flows back through them."
 
     def test_one_slot_of_several(self) -> None:
-        assert found(self.cut(1, count=2)) == [("detached-state", "note", 1, None)]
+        assert found(trace(2, cuts=(Cut(1, "out", None),))) == [("detached-state", "warning", 1, None)]
 
-    def test_a_gradient_of_zero_is_connected(self) -> None:
-        influence = dataclasses.replace(trace().influence, gradient=((0.0,), (1.0,)))
-        assert found(trace(influence=influence)) == []
-
-    def test_a_state_that_is_not_read_is_not_detached(self) -> None:
-        given = dataclasses.replace(self.cut(0), built=behaviour(read=(False,)))
-        assert "detached-state" not in [rule for rule, *_ in found(given)]
-
-    def test_whole_numbers_have_no_gradient(self) -> None:
-        given = self.cut(0)
-        assert found(dataclasses.replace(given, slots=(dataclasses.replace(given.slots[0], dtype="int64"),))) == []
+    @pytest.mark.parametrize("cut", [Cut(0, "in", None, whole=True), Cut(0, "in", None, nothing=True)])
+    def test_inside_a_sequence_or_without_any_gradient_it_is_a_note(self, cut: Cut) -> None:
+        assert found(trace(cuts=(cut,))) == [("detached-state", "note", 0, None)]
 
     def test_it_says_nothing_without_gradients_or_of_a_state_kept_on_the_cell(self) -> None:
         without = dataclasses.replace(trace().influence, gradient=None, gradient_error="RuntimeError: no")
-        kept = self.cut(0)
+        kept = trace(cuts=(Cut(0, "in", None),))
         kept = dataclasses.replace(kept, method=dataclasses.replace(kept.method, stored=(Span(4, 4, 9, "self.h = h"),)))
         assert reason("detached-state", trace(influence=without)) == "there are no gradients: RuntimeError: no"
         assert reason("detached-state", kept) == "its state is kept on the cell"

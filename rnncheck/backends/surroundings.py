@@ -1,0 +1,107 @@
+"""What stands around a cell's class and may hold numbers: globals of its module, attributes of the class, closures."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from types import CellType, FunctionType
+from typing import Any
+
+from rnncheck.definitions import is_framework
+
+KINDS = (list, dict, set, deque)
+
+
+def outside(cell: Any) -> dict[str, Callable[[], Any]]:
+    """How to read each of these places, by the name that the user knows it by."""
+    found: dict[str, Callable[[], Any]] = {}
+    for name, holder, key in _globals(cell):
+        found[name] = lambda holder=holder, key=key: holder.get(key)  # type: ignore[misc]
+    for cls, name in _attributes(cell):
+        found[f"{cls.__name__}.{name}"] = lambda cls=cls, name=name: vars(cls).get(name)  # type: ignore[misc]
+    for name, closed in _closures(cell):
+        found[name] = lambda closed=closed: _contents(closed)  # type: ignore[misc]
+    return found
+
+
+def remember(cell: Any) -> tuple[list[Any], Callable[[], None]]:
+    """The values that stand there now, and a function that puts these very objects back where they stood."""
+    held = [(holder, key, holder[key]) for _, holder, key in _globals(cell)]
+    own = [(cls, name, vars(cls)[name]) for cls, name in _attributes(cell)]
+    closed = [(cell_of, _contents(cell_of)) for _, cell_of in _closures(cell)]
+
+    def restore() -> None:
+        for holder, key, value in held:
+            if holder.get(key) is not value:
+                holder[key] = value
+        for cls, name, value in own:
+            if vars(cls).get(name) is not value:
+                setattr(cls, name, value)
+        for cell_of, value in closed:
+            if _contents(cell_of) is not value:
+                cell_of.cell_contents = value
+
+    values = [value for _, _, value in held] + [value for _, _, value in own] + [value for _, value in closed]
+    return values, restore
+
+
+def _classes(cell: Any) -> list[type]:
+    return [base for base in type(cell).__mro__ if not is_framework(base) and base.__module__ != "builtins"]
+
+
+def _functions(cell: Any) -> Iterator[FunctionType]:
+    for base in _classes(cell):
+        for value in vars(base).values():
+            if isinstance(value, FunctionType):
+                yield value
+
+
+def _globals(cell: Any) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """The global names that the methods mention, and that hold values."""
+    seen = set()
+    for function in _functions(cell):
+        for name in _mentioned(function.__code__):
+            space = function.__globals__
+            if name in space and (id(space), name) not in seen and _is_value(space[name]):
+                seen.add((id(space), name))
+                yield name, space, name
+
+
+def _mentioned(code: Any) -> set[str]:
+    inner = [_mentioned(constant) for constant in code.co_consts if hasattr(constant, "co_names")]
+    return set(code.co_names).union(*inner)
+
+
+def _attributes(cell: Any) -> Iterator[tuple[type, str]]:
+    for base in _classes(cell):
+        for name, value in list(vars(base).items()):
+            if not name.startswith("__") and _is_value(value):
+                yield base, name
+
+
+def _closures(cell: Any) -> Iterator[tuple[str, CellType]]:
+    for function in _functions(cell):
+        for name, closed in zip(function.__code__.co_freevars, function.__closure__ or ()):
+            if name != "__class__" and _is_value(_contents(closed)):
+                yield name, closed
+
+
+def _contents(closed: CellType) -> Any:
+    try:
+        return closed.cell_contents
+    except ValueError:
+        return None
+
+
+def _is_value(value: Any) -> bool:
+    """A number, a container, an array or a tensor; nothing is one too, since a tensor may come there."""
+    if value is None or isinstance(value, (int, float, complex, *KINDS)):
+        return True
+    numpy, torch, tensorflow = (sys.modules.get(name) for name in ("numpy", "torch", "tensorflow"))
+    kinds = [
+        numpy.ndarray if numpy else None,
+        torch.Tensor if torch else None,
+        *((tensorflow.Tensor, tensorflow.Variable) if tensorflow and hasattr(tensorflow, "Variable") else ()),
+    ]
+    return isinstance(value, tuple(kind for kind in kinds if kind is not None))

@@ -1,0 +1,82 @@
+"""The input reaches neither the next state nor the output.
+
+## What it does
+
+Runs the cell twice with everything alike but the input, from several states and with inputs up to a thousand times
+as loud, and compares all that comes back number for number. What shows no effect is tried again with weights drawn
+afresh.
+
+It is an error when no input changes anything under any weights; a note when other weights bring it to life (a
+projection that starts at zero).
+
+## Why it is bad
+
+A cell that does not hear its input runs through the same states whatever the sequence: nothing can be learned from
+the data, and a loss that falls only learns the mean of the targets.
+
+## Known problems
+
+A cell that reacts to rare inputs alone, such as one value of a thousand, may seem deaf.
+
+## Example
+
+    def forward(self, x, h):
+        gate = torch.sigmoid(self.gate(h))
+        return gate * h + (1 - gate) * torch.tanh(self.recurrent(h))
+
+## Use instead
+
+    def forward(self, x, h):
+        gate = torch.sigmoid(self.gate(h))
+        return gate * h + (1 - gate) * torch.tanh(self.input(x) + self.recurrent(h))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rnncheck.findings import Finding
+from rnncheck.rules.base import Rule, at, idle_weights, needs_state, unused
+from rnncheck.trace import Trace
+
+
+def check(trace: Trace) -> Iterator[Finding]:
+    if trace.built.hears:
+        return
+    method = trace.method
+    woken = any(again.hears for again in trace.conclusive_redraws)
+    idle = idle_weights(trace)
+    if woken:
+        message = (
+            f"{method.input_parameter} has no effect with the weights as they are initialised, and has with others (a "
+            "projection that starts at zero)."
+        )
+    else:
+        message = (
+            f"{method.input_parameter} reaches neither the next state nor the output of {method.name}(){unused(idle)}."
+        )
+    yield Finding(
+        rule=RULE.id,
+        severity="note" if woken else "error",
+        message=message,
+        location=at(trace, method.deaf),
+        steps=(0, len(trace.steps) - 1),
+        suggestion=None if woken else _suggestion(trace, [weight.name for weight in idle]),
+        evidence={
+            "by_value": "never",
+            "redrawn_weights": len(trace.conclusive_redraws),
+            "idle_weights": [weight.name for weight in idle],
+        },
+        explained_by="returned-old-state" if not any(trace.built.moves) else None,
+    )
+
+
+def _suggestion(trace: Trace, idle: list[str]) -> str:
+    layers = [name.rpartition(".")[0] for name in idle if name.endswith((".weight", ".kernel"))]
+    term = (
+        f"self.{layers[0]}({trace.method.input_parameter})" if layers else f"a term of {trace.method.input_parameter}"
+    )
+    return f"add {term} to the new state"
+
+
+RULE = Rule("ignored-input", "the input reaches neither the next state nor the output", check, needs_state)

@@ -1,0 +1,61 @@
+"""Which trainable weights certainly have no effect, and the statement that names them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from rnncheck import source
+from rnncheck.probes import Lab, Probe, effect
+from rnncheck.trace import Span, Weight
+from rnncheck.unroll import Run
+
+
+def settled(lab: Lab, main: Run, probe: Probe, weights: Sequence[Weight], path: str | None) -> tuple[Weight, ...]:
+    """The weights with those marked that are not ``used``.
+
+    A weight is used when another method has it, when the code names it on a line that did not run or under a
+    condition, or when other numbers in it change what the cell gives. Parts of a weight's owner are judged together:
+    what a layer does with its parts is its own affair.
+    """
+    idle = [weight for weight in weights if not weight.reached and weight.never and not weight.elsewhere]
+    owners = {owner(weight.name) for weight in idle} - {
+        owner(weight.name) for weight in weights if weight not in idle and "." in weight.name
+    }
+    ran = set().union(*(step.recording.lines for step in main.steps if step.recording), set())
+    marked = {}
+    for name in owners:
+        mentions = source.mentions_of(type(lab.bound.cell), name)
+        if any(mention.conditional or mention.path != path or mention.line not in ran for mention in mentions):
+            continue
+        marked[name] = source.span(path, min((mention.line for mention in mentions), default=None))
+    return tuple(_marked(lab, probe, weight, marked) if weight in idle else weight for weight in weights)
+
+
+def owner(name: str) -> str:
+    """The attribute of the cell under which a weight stands."""
+    return name.partition(".")[0].partition("[")[0]
+
+
+def _marked(lab: Lab, probe: Probe, weight: Weight, marked: dict[str, Span | None]) -> Weight:
+    name = owner(weight.name)
+    if name not in marked or _changes(lab, probe, weight):
+        return weight
+    return dataclasses.replace(weight, used=False, span=marked[name])
+
+
+def _changes(lab: Lab, probe: Probe, weight: Weight) -> bool:
+    """Whether other numbers in the weight change what the cell gives."""
+    backend, cell = lab.bound.backend, lab.bound.cell
+    for known in backend.weights(cell):
+        if known.name == weight.name:
+            before = backend.snapshot(cell)
+            base = lab.run(probe.inputs, probe.start)
+            known.assign(known.read() + np.random.default_rng(0).standard_normal(known.shape).astype("float32"))
+            try:
+                return any(effect(base, lab.run(probe.inputs, probe.start)))
+            finally:
+                before.restore()
+    return False
