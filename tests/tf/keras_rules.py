@@ -367,10 +367,8 @@ class WritesSomeColumns(tf.Module):
         read = tf.reduce_sum(weights * memory, axis=1)
         hidden = tf.tanh(tf.concat([x, read, hidden], -1) @ self.controller)
         written = (1.0 - weights) * memory + weights * hidden[:, None]
-        return read, {
-            "hidden": hidden,
-            "memory": tf.concat([written[..., :-3], memory[..., -3:]], -1),  # expect: partial-freeze error 1
-        }
+        memory = tf.concat([written[..., :-3], memory[..., -3:]], -1)  # expect: partial-freeze error 1
+        return read, {"hidden": hidden, "memory": memory}
 
 
 class WritesSomeColumnsRepaired(WritesSomeColumns):
@@ -386,10 +384,10 @@ class WritesSomeColumnsRepaired(WritesSomeColumns):
 class HalfTheChannels(layers.Layer):
     """Images; what is updated is scattered into the old state, inline."""
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters, kernel_size=3, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
-        self.conv = layers.Conv2D(filters // 2, 3, padding="same", activation="tanh")
+        self.conv = layers.Conv2D(filters // 2, kernel_size, padding="same", activation="tanh")
 
     def call(self, x, h=None):
         if h is None:
@@ -462,6 +460,7 @@ class SwappedInTheDict(layers.Layer):
     def __init__(self, hidden_dim, **kwargs):
         super().__init__(**kwargs)
         self.hidden_dim = hidden_dim
+        self.state_size = {"c": hidden_dim, "h": hidden_dim}
         self.in_gate, self.forget_gate, self.out_gate = (layers.Dense(hidden_dim, activation="sigmoid") for _ in "ifo")
         self.cand = layers.Dense(hidden_dim, activation="tanh")
 
@@ -513,11 +512,11 @@ class SpreadSwappedRepaired(SpreadSwapped):
 class ConvSwapped(layers.Layer):
     """Images; states without names, and the new list is made before it is returned."""
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters, kernel_size=3, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.state_size = -1
-        self.conv = layers.Conv2D(3 * filters, 3, padding="same")
+        self.conv = layers.Conv2D(3 * filters, kernel_size, padding="same")
 
     def build(self, input_shape):
         self.image_size = tuple(input_shape[1:3])
@@ -724,32 +723,26 @@ class QuantisedNotStraightThroughRepaired(QuantisedNotStraightThrough):
 
 
 class DetachesTheSlowLayer(layers.Layer):
-    """Images and a dict: the upper layer's state is stopped where it is handed down."""
+    """Images and states one by one: the upper layer's is stopped where it is handed down."""
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters, kernel_size=3, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
-        self.low = layers.Conv2D(filters, 3, padding="same", activation="tanh")
-        self.high = layers.Conv2D(filters, 3, padding="same", activation="tanh")
+        self.low = layers.Conv2D(filters, kernel_size, padding="same", activation="tanh")
+        self.high = layers.Conv2D(filters, kernel_size, padding="same", activation="tanh")
 
-    def initial_state(self, frame):
-        zeros = tf.zeros((*frame.shape[:-1], self.filters))
-        return {"high": zeros, "low": zeros}
-
-    def call(self, frame, state):
-        low, high = state["low"], state["high"]
-        context = tf.stop_gradient(high)  # expect: detached-state warning 0
+    def call(self, frame, low, high):
+        context = tf.stop_gradient(high)  # expect: detached-state warning 1
         low = self.low(tf.concat([frame, low, context], -1))
         high = self.high(tf.concat([low, context], -1))
-        return low, {"high": high, "low": low}
+        return low, high
 
 
 class DetachesTheSlowLayerRepaired(DetachesTheSlowLayer):
-    def call(self, frame, state):
-        low, high = state["low"], state["high"]
+    def call(self, frame, low, high):
         low = self.low(tf.concat([frame, low, high], -1))
         high = self.high(tf.concat([low, high], -1))
-        return low, {"high": high, "low": low}
+        return low, high
 
 
 # leaked-state
@@ -876,25 +869,33 @@ class SharedCache(layers.Layer):
         self.dim = dim
         self.q, self.k = layers.Dense(dim), layers.Dense(dim, activation="sigmoid")
 
-    def init_state(self, batch_size):
+    def build(self, x_shape, carry_shape):
+        self.q.build((None, x_shape[-1] + self.dim))
+        self.k.build((None, self.dim))
+
+    def init_carry(self, batch_size):
         return ops.zeros((batch_size, self.dim))
 
-    def call(self, x, state):
+    def call(self, x, carry):
         batch = x.shape[0]
         trace = self.traces.get(batch, ops.zeros((batch, self.dim)))
-        state = ops.tanh(self.q(ops.concatenate([x, state], axis=-1)) + 0.3 * trace)
-        self.traces[batch] = 0.9 * trace + 0.1 * self.k(state)  # expect: leaked-state
-        return state, state
+        carry = ops.tanh(self.q(ops.concatenate([x, carry], axis=-1)) + 0.3 * trace)
+        self.traces[batch] = 0.9 * trace + 0.1 * self.k(carry)  # expect: leaked-state
+        return carry, carry
 
 
 class SharedCacheRepaired(SharedCache):
-    def init_state(self, batch_size):
+    def __init__(self, dim, **kwargs):
+        super().__init__(dim, **kwargs)
+        self.state_size = (dim, dim)
+
+    def init_carry(self, batch_size):
         return ops.zeros((batch_size, self.dim)), ops.zeros((batch_size, self.dim))
 
-    def call(self, x, states):
-        state, trace = states
-        state = ops.tanh(self.q(ops.concatenate([x, state], axis=-1)) + 0.3 * trace)
-        return state, (state, 0.9 * trace + 0.1 * self.k(state))
+    def call(self, x, carry):
+        h, trace = carry
+        h = ops.tanh(self.q(ops.concatenate([x, h], axis=-1)) + 0.3 * trace)
+        return h, (h, 0.9 * trace + 0.1 * self.k(h))
 
 
 class MutableDefault(tf.Module):
@@ -1132,7 +1133,7 @@ class AttendsToOtherRows(layers.Layer):
         self.gate = layers.Dense(dim, activation="sigmoid")
 
     def call(self, x, h):
-        q, k, v = self.q(x), self.k(h), self.v(h)
+        q, k, v = self.q(h), self.k(x), self.v(x)
         attention = ops.softmax(ops.matmul(q, ops.transpose(k)), axis=-1)  # expect: batch-leak
         context = ops.matmul(attention, v)
         z = self.gate(ops.concatenate([x, h], axis=-1))
@@ -1141,7 +1142,7 @@ class AttendsToOtherRows(layers.Layer):
 
 class AttendsToOtherRowsRepaired(AttendsToOtherRows):
     def call(self, x, h):
-        q, k, v = self.q(x), self.k(h), self.v(h)
+        q, k, v = self.q(h), self.k(x), self.v(x)
         attention = ops.softmax(ops.matmul(q[:, :, None], k[:, None, :]), axis=-1)
         context = ops.einsum("bij,bj->bi", attention, v)
         z = self.gate(ops.concatenate([x, h], axis=-1))
@@ -1149,28 +1150,26 @@ class AttendsToOtherRowsRepaired(AttendsToOtherRows):
 
 
 class ReshapedNotTransposed(tf.Module):
-    """Heads are split by a reshape that takes the batch along."""
+    """A matrix from the left wants columns; a reshape gives the shape of columns and shuffles the rows."""
 
-    def __init__(self, input_size, hidden_size, heads=2):
+    def __init__(self, input_size, hidden_size):
         super().__init__()
-        self.heads = heads
+        self.hidden_size = hidden_size
         self.w = tf.Variable(tf.random.normal((input_size + hidden_size, hidden_size), stddev=0.4))
-        self.scale = tf.Variable(tf.random.normal((heads, 1, hidden_size // heads)))
+        self.mix = tf.Variable(tf.random.normal((hidden_size, hidden_size), stddev=0.4))
 
     def __call__(self, x, state):
-        z = tf.concat([x, state], axis=1) @ self.w
-        per_head = tf.reshape(z, (self.heads, tf.shape(z)[0], -1))
-        per_head = tf.tanh(per_head * self.scale)  # expect: batch-leak
-        state = tf.reshape(per_head, tf.shape(z))
+        z = tf.nn.relu(tf.concat([x, state], axis=1) @ self.w)
+        z = tf.reshape(self.mix @ tf.reshape(z, (self.hidden_size, -1)), tf.shape(z))  # expect: batch-leak
+        state = tf.tanh(z)
         return state, state
 
 
 class ReshapedNotTransposedRepaired(ReshapedNotTransposed):
     def __call__(self, x, state):
-        z = tf.concat([x, state], axis=1) @ self.w
-        per_head = tf.transpose(tf.reshape(z, (tf.shape(z)[0], self.heads, -1)), (1, 0, 2))
-        per_head = tf.tanh(per_head * self.scale)
-        state = tf.reshape(tf.transpose(per_head, (1, 0, 2)), tf.shape(z))
+        z = tf.nn.relu(tf.concat([x, state], axis=1) @ self.w)
+        z = tf.transpose(self.mix @ tf.transpose(z))
+        state = tf.tanh(z)
         return state, state
 
 
@@ -1208,10 +1207,10 @@ class AlwaysTrainingRepaired(AlwaysTraining):
 class ScaledByTheLargest(layers.Layer):
     """Images, divided by the largest value anywhere; a dict."""
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters, kernel_size=3, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
-        self.conv = layers.Conv2D(filters, 3, padding="same")
+        self.conv = layers.Conv2D(filters, kernel_size, padding="same")
 
     def normalise(self, frame):
         return frame / (tf.reduce_max(tf.abs(frame)) + 1e-6)  # expect: batch-leak
@@ -1373,11 +1372,11 @@ class DictLosesAKeyRepaired(DictLosesAKey):
 class StackLosesTheLower(layers.Layer):
     """Images; a list of lists, one for each layer, of which the last comes back."""
 
-    def __init__(self, filters, depth=2, **kwargs):
+    def __init__(self, filters, kernel_size=3, depth=2, **kwargs):
         super().__init__(**kwargs)
         self.filters, self.depth = filters, depth
         self.state_size = [-1] * depth
-        self.convs = [layers.Conv2D(filters, 3, padding="same", activation="tanh") for _ in range(depth)]
+        self.convs = [layers.Conv2D(filters, kernel_size, padding="same", activation="tanh") for _ in range(depth)]
 
     def build(self, input_shape):
         self.image_size = tuple(input_shape[1:3])
@@ -1476,11 +1475,11 @@ class CollapsesToOneUnitRepaired(CollapsesToOneUnit):
 class ValidConvolution(layers.Layer):
     """Images: each step loses a border."""
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters, kernel_size=3, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.state_size = -1
-        self.conv = layers.Conv2D(filters, 3, padding="valid", activation="tanh")
+        self.conv = layers.Conv2D(filters, kernel_size, padding="valid", activation="tanh")
 
     def build(self, input_shape):
         self.image_size = tuple(input_shape[1:3])
@@ -1494,9 +1493,9 @@ class ValidConvolution(layers.Layer):
 
 
 class ValidConvolutionRepaired(ValidConvolution):
-    def __init__(self, filters, **kwargs):
-        super().__init__(filters, **kwargs)
-        self.conv = layers.Conv2D(filters, 3, padding="same", activation="tanh")
+    def __init__(self, filters, kernel_size=3, **kwargs):
+        super().__init__(filters, kernel_size, **kwargs)
+        self.conv = layers.Conv2D(filters, kernel_size, padding="same", activation="tanh")
 
 
 class HistoryGrows(tf.Module):
@@ -1666,10 +1665,10 @@ class ArgmaxIsLongRepaired(ArgmaxIsLong):
 class FiredAsFloat(layers.Layer):
     """A bool for each unit, which comes back as ones and zeros; images and a dict."""
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters, kernel_size=3, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
-        self.synapse = layers.Conv2D(filters, 3, padding="same")
+        self.synapse = layers.Conv2D(filters, kernel_size, padding="same")
 
     def initial_state(self, frame):
         shape = (*frame.shape[:-1], self.filters)
@@ -1679,7 +1678,7 @@ class FiredAsFloat(layers.Layer):
         state = self.initial_state(frame) if state is None else state
         v = ops.where(state["fired"], 0.0, 0.8 * state["v"]) + self.synapse(frame)
         fired = ops.cast(v > 0.5, "float32")  # expect: state-dtype-mismatch error 0
-        return ops.sigmoid(v), {"fired": fired, "v": v}
+        return {"rate": ops.sigmoid(v), "fired": fired, "v": v}
 
 
 class FiredAsFloatRepaired(FiredAsFloat):
@@ -1687,7 +1686,7 @@ class FiredAsFloatRepaired(FiredAsFloat):
         state = self.initial_state(frame) if state is None else state
         v = ops.where(state["fired"], 0.0, 0.8 * state["v"]) + self.synapse(frame)
         fired = v > 0.5
-        return ops.sigmoid(v), {"fired": fired, "v": v}
+        return {"rate": ops.sigmoid(v), "fired": fired, "v": v}
 
 
 # nonfinite-state
@@ -1820,7 +1819,7 @@ class ExponentialGateUnbounded(layers.Layer):
     def call(self, inputs, states):
         h, c = states
         i, f, g = ops.split(20.0 * self.gates(ops.concatenate([inputs, h], axis=-1)), 3, axis=-1)
-        i = ops.exp(ops.exp(i))  # expect: nonfinite-state
+        i = ops.exp(ops.exp(i))  # expect: nonfinite-state error 1
         c = ops.sigmoid(f) * c + i * ops.tanh(g)
         h = ops.tanh(c)
         return h, (h, c)
@@ -1850,7 +1849,7 @@ class ResidualReLU(layers.Layer):
 
     def call(self, inputs, states):
         h = states[0]
-        update = self.rec(h + self.inp(inputs))
+        update = 0.2 * self.rec(h + self.inp(inputs))
         h = h + update  # expect: exploding-state warning
         return h, [h]
 
@@ -1858,15 +1857,15 @@ class ResidualReLU(layers.Layer):
 class ResidualReLURepaired(ResidualReLU):
     def call(self, inputs, states):
         h = states[0]
-        update = self.rec(h + self.inp(inputs))
-        h = 0.3 * h + 0.3 * update
+        update = 0.2 * self.rec(h + self.inp(inputs))
+        h = 0.5 * h + update
         return h, [h]
 
 
 class GrowingLeak(tf.Module):
     """(v, x): the leak has the wrong sign."""
 
-    def __init__(self, input_size, hidden_size, tau=4.0):
+    def __init__(self, input_size, hidden_size, tau=2.0):
         super().__init__()
         self.tau = tau
         self.w = tf.Variable(tf.random.normal((input_size, hidden_size)))
@@ -1887,29 +1886,31 @@ class GrowingLeakRepaired(GrowingLeak):
         return v
 
 
-class ForgetGateNotSquashed(layers.Layer):
-    """softplus instead of sigmoid: the forget gate lies above one."""
+class CarryAddedTwice(layers.Layer):
+    """A residual connection around what the forget gate already keeps."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units
         self.state_size = [units, units]
-        self.f = layers.Dense(units, activation="softplus", bias_initializer=keras.initializers.Constant(3.0))
-        self.i, self.o = layers.Dense(units, activation="sigmoid"), layers.Dense(units, activation="sigmoid")
+        self.f, self.i, self.o = (layers.Dense(units, activation="sigmoid") for _ in "fio")
         self.g = layers.Dense(units, activation="tanh")
 
     def call(self, inputs, states):
         h, c = states
         xh = ops.concatenate([inputs, h], axis=-1)
-        c = self.f(xh) * c + self.i(xh) * self.g(xh)  # expect: exploding-state warning 1
+        c = c + self.f(xh) * c + self.i(xh) * self.g(xh)  # expect: exploding-state warning 1
         h = self.o(xh) * ops.tanh(c)
         return h, [h, c]
 
 
-class ForgetGateNotSquashedRepaired(ForgetGateNotSquashed):
-    def __init__(self, units, **kwargs):
-        super().__init__(units, **kwargs)
-        self.f = layers.Dense(units, activation="sigmoid", bias_initializer=keras.initializers.Constant(3.0))
+class CarryAddedTwiceRepaired(CarryAddedTwice):
+    def call(self, inputs, states):
+        h, c = states
+        xh = ops.concatenate([inputs, h], axis=-1)
+        c = self.f(xh) * c + self.i(xh) * self.g(xh)
+        h = self.o(xh) * ops.tanh(c)
+        return h, [h, c]
 
 
 class ExplicitEuler(layers.Layer):
@@ -1939,10 +1940,10 @@ class ExplicitEulerRepaired(ExplicitEuler):
 class LinearConvolution(layers.Layer):
     """Images: a linear recurrence of too much gain."""
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters, kernel_size=3, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
-        self.conv = layers.Conv2D(filters, 3, padding="same", kernel_initializer="he_normal")
+        self.conv = layers.Conv2D(filters, kernel_size, padding="same", kernel_initializer="he_normal")
         self.mix = layers.Conv2D(filters, 1, kernel_initializer=keras.initializers.Orthogonal(gain=1.3))
 
     def call(self, x, h=None):
@@ -2055,10 +2056,10 @@ class ForgetBiasOfTheWrongSignRepaired(ForgetBiasOfTheWrongSign):
 class ScaledTwice(layers.Layer):
     """Images: frames are brought from 0..255 to 0..1, and the state twice, though it never was anything else."""
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters, kernel_size=3, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
-        self.conv = layers.Conv2D(filters, 3, padding="same", activation="tanh")
+        self.conv = layers.Conv2D(filters, kernel_size, padding="same", activation="tanh")
 
     def call(self, frame, hidden=None):
         if hidden is None:
@@ -2191,11 +2192,11 @@ class ThirdLayerIdleRepaired(ThirdLayerIdle):
 class ConvOverwritten(layers.Layer):
     """Images; an attention map is computed, and the name is used for something else."""
 
-    def __init__(self, filters, **kwargs):
+    def __init__(self, filters, kernel_size=3, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.attention = layers.Conv2D(1, 1, activation="sigmoid")
-        self.update = layers.Conv2D(filters, 3, padding="same", activation="tanh")
+        self.update = layers.Conv2D(filters, kernel_size, padding="same", activation="tanh")
 
     def call(self, frame, h=None):
         if h is None:
@@ -2448,10 +2449,10 @@ class PondersInPythonRepaired(PondersInPython):
 class TapDelayLine(layers.Layer):
     """Old values that come back, one place further on: a shift register in one tensor."""
 
-    def __init__(self, filters, taps=6, **kwargs):
+    def __init__(self, units, taps=6, **kwargs):
         super().__init__(**kwargs)
         self.taps = taps
-        self.fir = layers.Dense(filters)
+        self.fir = layers.Dense(units)
 
     def build(self, input_shape):
         self.features = input_shape[-1]
@@ -3289,10 +3290,10 @@ class RowsThatAreOver(layers.Layer):
 class ImageDelayLine(layers.Layer):
     """Frames that come back as they went in, one channel further on; images."""
 
-    def __init__(self, filters, frames=3, **kwargs):
+    def __init__(self, filters, kernel_size=3, frames=3, **kwargs):
         super().__init__(**kwargs)
         self.frames = frames
-        self.conv = layers.Conv2D(filters, 3, padding="same", activation="tanh")
+        self.conv = layers.Conv2D(filters, kernel_size, padding="same", activation="tanh")
 
     def call(self, x, stack=None):
         if stack is None:
