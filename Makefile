@@ -7,7 +7,7 @@ ZOO := .venv-zoo
 
 PYTHONS ?= python3.10 python3.12 python3.13
 
-.PHONY: demo test lint unit torch tf zoo pythons bench lock clean
+.PHONY: demo test lint unit torch tf zoo pythons docs bench lock clean
 
 demo: $(READY)
 	@$(BIN)/python sample_cells/demo.py
@@ -41,6 +41,10 @@ pythons:
 		PYTHONPATH=. $$env/bin/python -m pytest tests/unit; \
 		PYTHONPATH=. $$env/bin/python -m pytest tests/tf; \
 	done
+
+# docs/rules.md and the table of rules in README.md, from the rules' docstrings.
+docs: $(READY)
+	$(BIN)/python tools/write_docs.py
 
 bench: $(READY)
 	$(BIN)/python benchmarks/startup.py

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rnncheck import target, usertrace
+from rnncheck import suppression, target, usertrace
 from rnncheck.backends import ALIASES, FRAMEWORK, choose
 from rnncheck.errors import InternalError, RnncheckError
 from rnncheck.findings import Finding, Outcome, Problem, Report, Result, State, TimelineEntry
@@ -82,6 +82,8 @@ def _check_target(text: str, settings: Settings, announce: Announce) -> Iterator
 
 def check_loaded(loaded: Loaded, settings: Settings) -> Result:
     """Check one object; never raises, but for KeyboardInterrupt."""
+    if settings.overrides:
+        settings = settings.of(loaded.names(settings.folder))
     try:
         backend = choose(settings.backend, loaded.obj, settings.kwargs)
         from rnncheck.experiments import observe
@@ -95,8 +97,8 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
     except Exception as error:
         return no_verdict(loaded.name, _own_defect(error), settings, loaded.remarks)
     findings, outcomes = apply(observed.trace, settings)
-    problem = _unfinished(outcomes, observed.trace)
-    flagged = any(finding.severity != "note" for finding in findings)
+    problem = _unfinished(outcomes, observed.trace, settings)
+    flagged = any(finding.severity != "note" and finding.suppressed is None for finding in findings)
     trace = observed.trace
     return Result(
         target=loaded.name,
@@ -111,26 +113,30 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
         outcomes=outcomes,
         timeline=tuple(_timeline(trace)),
         influence=_influence(trace),
-        remarks=loaded.remarks,
+        remarks=(*loaded.remarks, *suppression.remarks(trace, findings)),
         error=problem,
     )
 
 
-def _unfinished(outcomes: Sequence[Outcome], trace: Trace) -> Problem | None:
+def _unfinished(outcomes: Sequence[Outcome], trace: Trace, settings: Settings) -> Problem | None:
     """A rule that crashed, or that none ran, or none about memory: then nothing was checked."""
     for outcome in outcomes:
         if outcome.outcome == "crashed":
             return Problem("internal", f"The rule {outcome.rule} crashed: {outcome.reason}")
-        if outcome.reason == UNKNOWN:
+        if outcome.reason == UNKNOWN and outcome.rule not in suppression.asked(settings):
             name = f"{trace.method.class_name}.{trace.method.name}()"
             return Problem(
                 "call",
                 f"{name} takes no state, and {outcome.reason}: not even its last step reaches its output.",
                 "Name the method that is one step with --method, or say what its state is with --state.",
             )
-    if not any(outcome.outcome in ("passed", "failed") for outcome in outcomes):
+        if trace.fault is not None and (outcome.rule, outcome.outcome) == (trace.fault.rule, "suppressed"):
+            return Problem(
+                "call", f"Nothing else was checked: the experiments ended with {outcome.rule}, which is ignored."
+            )
+    if not any(outcome.outcome in ("passed", "failed", "suppressed") for outcome in outcomes):
         reasons = ", ".join(f"{outcome.rule} ({outcome.reason})" for outcome in outcomes)
-        return Problem("usage", f"Nothing was checked: {reasons}.", "Select a rule that applies, or ignore fewer.")
+        return Problem("usage", f"Nothing was checked: {reasons}.", "Select a rule that applies.")
     return None
 
 

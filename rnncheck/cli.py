@@ -86,7 +86,9 @@ def command(
     select: Annotated[
         list[str] | None, typer.Option(metavar="RULE", help="Run only these rules. Repeatable, or separated by commas.")
     ] = None,
-    ignore: Annotated[list[str] | None, typer.Option(metavar="RULE", help="Leave these rules out.")] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="RULE", help="Do not count what these rules find.")
+    ] = None,
     fail_on: Annotated[
         str | None, typer.Option(metavar="error|warning|never", help="What makes the exit status 1 (error).")
     ] = None,

@@ -123,18 +123,22 @@ class Search:
         undo = self.backend.snapshot(self.cell).restore if self.backend.output_first(self.cell) else None
         # A state that comes back before the output is believed only where it also goes in first, or where
         # nothing else fits: a cell that ignores its state would accept its output as a state.
+        driven = self.backend.drives(self.cell)
         for likely in (True, False):
             for ground in self._grounds(methods, forms, effort):
                 for guess in guesses(ground, wide=effort == "wide"):
                     bound = self._accepted(ground, guess, likely)
                     if bound is not None:
                         return self._with_rows_apart(bound, guess, forms, likely)
+                    # What a framework drives it starts as the cell declares, and in no other way.
+                    if driven and any(misfit.bound.initial_declared for misfit in self.misfits):
+                        raise self._explained(methods) from self._cause()
                     if undo is not None:
                         undo()
                     self.budget.left -= 1
                     if self.budget.left < 0 or time.monotonic() > self.until:
                         raise self._explained(methods) from self._cause()
-            if self.backend.drives(self.cell):
+            if driven:
                 break
         raise self._explained(methods) from self._cause()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck import build, computed, flow, growth, layers, leaks, mutation, order, probes, rows, source, unused
+from rnncheck import build, computed, flow, graphs, growth, layers, leaks, mutation, order, probes, rows, source, unused
 from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged
 from rnncheck.binding import bind
 from rnncheck.build import Built
@@ -316,6 +316,8 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         retyped=tuple(computed.retyped(lab, main, initial, method.path)),
         growth=tuple(growth.exploding(lab, main)),
         decay=_decay(lab, seen.probe, gradients),
+        forms=graphs.forms(lab),
+        mismatch=graphs.mismatch(lab, main, graphs.forms(lab), _starts_itself(initial), method.path),
         swap=_swap(bound, lab, main, seen.probe, bindings, method) if all(behaviour.moves) else None,
     )
 
@@ -345,6 +347,11 @@ def _decay(lab: Lab, probe: Probe, gradients: Gradients | None) -> float | None:
         return found.sources[0]
 
     return growth.vanishing(lab, through)
+
+
+def _starts_itself(initial: Initial) -> bool:
+    """Whether the first state is the one that a framework's driver makes."""
+    return initial.source in ("get_initial_state()", "state_size")
 
 
 def _swap(
@@ -424,14 +431,16 @@ def _method(bound: Bound) -> Method:
     function = source.function_at(path, line)
     signature = bound.convention.signature
     owner = next((base for base in cls.__mro__ if name in vars(base)), cls)
+    class_line = source.class_line(path, owner.__name__, line)
     return Method(
         name,
         path,
         function.lineno if function is not None else line,
         cls.__name__,
-        source.class_line(path, owner.__name__, line),
+        class_line,
         signature.input,
         signature.state,
+        defined=(path, class_line) if owner is cls and path and class_line else source.class_place(cls),
     )
 
 

@@ -31,10 +31,18 @@ class Related:
 
 
 @dataclass(frozen=True)
+class Suppression:
+    """Who says that a finding is meant, and why: a comment in the code, the configuration, or an option of the run."""
+
+    by: Literal["comment", "configuration", "option"]
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
 class Finding:
     """One defect. ``steps`` is the first and the last timestep at which it was seen.
 
-    ``explained_by`` names the rule whose finding is the cause of this one.
+    ``explained_by`` names the rule whose finding is the cause of this one. One that is ``suppressed`` counts nowhere.
     """
 
     rule: str
@@ -48,14 +56,15 @@ class Finding:
     related: tuple[Related, ...] = ()
     evidence: Mapping[str, Any] = field(default_factory=dict)
     explained_by: str | None = None
+    suppressed: Suppression | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one rule ended: passed, failed, skipped (``reason`` says why) or crashed."""
+    """How one rule ended: passed, failed, suppressed (as all that it found is), skipped or crashed, and why."""
 
     rule: str
-    outcome: Literal["passed", "failed", "skipped", "crashed"]
+    outcome: Literal["passed", "failed", "suppressed", "skipped", "crashed"]
     reason: str | None = None
 
 
@@ -113,9 +122,14 @@ class Result:
     remarks: tuple[str, ...] = ()
     error: Problem | None = None
 
+    @property
+    def counting(self) -> tuple[Finding, ...]:
+        """The findings that are not suppressed."""
+        return tuple(found for found in self.findings if found.suppressed is None)
+
     def count(self, severity: Severity) -> int:
         """Findings of a severity, those explained by another left out."""
-        return sum(found.severity == severity and found.explained_by is None for found in self.findings)
+        return sum(found.severity == severity and found.explained_by is None for found in self.counting)
 
 
 @dataclass(frozen=True)
@@ -130,4 +144,4 @@ class Report:
         if not self.results or any(result.verdict == "error" for result in self.results):
             return 2
         failing = {"error": ("error",), "warning": ("error", "warning"), "never": ()}[self.fail_on]
-        return int(any(found.severity in failing for result in self.results for found in result.findings))
+        return int(any(found.severity in failing for result in self.results for found in result.counting))

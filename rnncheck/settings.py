@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import fnmatch
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rnncheck.errors import UsageError
 
@@ -30,11 +31,36 @@ class StateShape:
 
 
 @dataclass(frozen=True)
+class Override:
+    """What the configuration says of some targets only: the rules that are ignored there and why, and ``options``.
+
+    A pattern of ``target`` may have ``*`` and ``?``; it stands for ``file.py:Attr`` or ``module:Attr``, or for either
+    half of that.
+    """
+
+    target: tuple[str, ...]
+    ignore: tuple[str, ...] = ()
+    reason: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def matches(self, names: Collection[str]) -> bool:
+        spelled = {part for name in names for part in (name, *name.rsplit(":", 1))}
+        return any(fnmatch.fnmatchcase(name, pattern) for name in spelled for pattern in self.target)
+
+
+OVERRIDABLE = (
+    "kwargs", "input_shape", "method", "call_kwargs", "state", "initial_state", "steps", "batch", "seed", "dtype",
+    "select",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Settings:
     """One run. ``input_shape`` is that of one row at one step; None means that it is inferred, as it does for
     ``state``, the parts that the state has. ``call_kwargs`` are further arguments of the step.
 
-    Raises UsageError for a value that is not accepted.
+    ``overrides`` are told from the configuration alone, as is ``folder``, where it stands; ``ignored_by`` tells who
+    asked for ``ignore``. Raises UsageError for a value that is not accepted.
     """
 
     backend: str = "auto"
@@ -53,6 +79,9 @@ class Settings:
     fail_on: str = "error"
     output_format: str = "full"
     defs_only: bool = False
+    ignored_by: Literal["configuration", "option"] = "option"
+    overrides: tuple[Override, ...] = ()
+    folder: Path | None = None
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -76,9 +105,16 @@ class Settings:
             _check_state(self.state)
         from rnncheck.rules import IDS
 
-        for rule in (*self.select, *self.ignore):
+        for rule in (*self.select, *self.ignore, *(rule for override in self.overrides for rule in override.ignore)):
             if rule not in IDS:
-                raise UsageError(f"There is no rule '{rule}'.", hint=_close(rule, IDS) or "See rnncheck --list-rules.")
+                hint = _close(str(rule), IDS) or "See rnncheck --list-rules."
+                raise UsageError(f"There is no rule '{rule}'.", hint=hint)
+
+    def of(self, names: Collection[str]) -> Settings:
+        """The settings for a target that goes by these names: of its overrides the last goes before the others."""
+        overrides = tuple(override for override in self.overrides if override.matches(names))
+        options = {name: value for override in overrides for name, value in override.options.items()}
+        return dataclasses.replace(self, **options, overrides=overrides)
 
 
 def _whole(value: Any) -> bool:
@@ -159,13 +195,52 @@ def configured(folder: Path, given: Mapping[str, Any]) -> Settings:
     Raises UsageError for a key or a value that is not known.
     """
     path = _pyproject(folder)
-    table = _read(path) if path is not None else {}
+    table = _underscored(_read(path)) if path is not None else {}
+    if path is None or not table:
+        return Settings(**_present(given))
+    overrides = table.pop("overrides", [])
     try:
-        values = _values({key.replace("-", "_"): value for key, value in table.items()})
+        values = {**_values(table), "folder": path.parent, "ignored_by": "configuration"}
+        if not isinstance(overrides, list) or not all(isinstance(item, dict) for item in overrides):
+            raise UsageError("overrides are tables: write [[tool.rnncheck.overrides]].")
+        values["overrides"] = tuple(_override(_underscored(item), given) for item in overrides)
         Settings(**values)
     except UsageError as error:
         raise UsageError(f"{path}: [tool.rnncheck] {error.message}", hint=error.hint) from error
-    return Settings(**{**values, **{key: value for key, value in given.items() if value is not None}})
+    if given.get("ignore") is not None:
+        values["ignored_by"] = "option"
+    return Settings(**{**values, **_present(given)})
+
+
+def _present(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _underscored(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key.replace("-", "_"): value for key, value in table.items()}
+
+
+def _override(table: Mapping[str, Any], given: Mapping[str, Any]) -> Override:
+    """One table of ``overrides``; what was given on the command line goes before its options."""
+    known = ("target", "reason", "ignore", *OVERRIDABLE)
+    for name in table:
+        if name not in known:
+            raise UsageError(f"There is no option '{name}' in overrides.", hint=_close(name, known))
+    target = _several(table.get("target"))
+    if not target or not all(isinstance(pattern, str) and pattern for pattern in target):
+        raise UsageError('Each of the overrides takes a target, such as "cells.py:MyCell" or "old/*".')
+    reason = table.get("reason")
+    if reason is not None and not isinstance(reason, str):
+        raise UsageError(f"reason takes a text, not {reason!r}.")
+    options = _values({name: value for name, value in table.items() if name in OVERRIDABLE})
+    Settings(**options)
+    options = {name: value for name, value in options.items() if given.get(name) is None}
+    return Override(target, _several(table.get("ignore", ())), reason, options)
+
+
+def _several(given: Any) -> tuple[Any, ...]:
+    """What may be written as one or as a list."""
+    return tuple(given) if isinstance(given, (list, tuple)) else () if given is None else (given,)
 
 
 def from_options(options: Mapping[str, Any]) -> Settings:
@@ -175,13 +250,15 @@ def from_options(options: Mapping[str, Any]) -> Settings:
 
 def _values(given: Mapping[str, Any]) -> dict[str, Any]:
     """Values by the names of their fields; a single rule or size may stand for a list of one."""
-    fields = {item.name for item in dataclasses.fields(Settings)}
+    fields = {item.name for item in dataclasses.fields(Settings)} - {"ignored_by", "overrides", "folder"}
     values = dict(given)
     for name, value in given.items():
         if name not in fields:
-            raise UsageError(f"There is no option '{name}'.", hint=_close(name, tuple(sorted(fields))))
+            raise UsageError(
+                f"There is no option '{name}'.", hint=_close(name, tuple(sorted(fields | {"overrides"} - {name})))
+            )
         if name in ("select", "ignore", "input_shape") and value is not None:
-            values[name] = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+            values[name] = _several(value)
         if name == "state" and value is not None:
             values[name] = state_parts(value)
     return values

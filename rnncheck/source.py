@@ -98,6 +98,27 @@ def class_line(path: str | None, name: str, method_line: int | None) -> int | No
     return chosen[0].lineno if chosen else None
 
 
+def class_place(cls: type) -> tuple[str, int] | None:
+    """The file and the line of a class; where it was made without a ``class`` statement, of the one it derives from."""
+    for base in cls.__mro__:
+        try:
+            path = inspect.getsourcefile(base)
+        except (TypeError, OSError):
+            continue
+        line = class_line(path, base.__name__, None)
+        if path is not None and line is not None:
+            return path, line
+    return None
+
+
+def classes_around(path: str | None, line: int | None) -> list[ast.ClassDef]:
+    """The ``class`` statements in which a line stands."""
+    if path is None or line is None:
+        return []
+    classes = [node for node in _statements(path) if isinstance(node, ast.ClassDef)]
+    return [node for node in classes if node.lineno <= line <= (node.end_lineno or node.lineno)]
+
+
 def rewrite_return(path: str | None, line: int, replacements: Mapping[str, str], *, listed: bool = False) -> str | None:
     """The return statement on a line with expressions replaced by others, as code to write.
 
@@ -253,6 +274,15 @@ def _class_bodies(cls: type) -> Iterator[tuple[str, ast.ClassDef]]:
         for node in _statements(path):
             if isinstance(node, ast.ClassDef) and node.name == base.__name__:
                 yield path, node
+
+
+def names_attribute(cls: type, attribute: str) -> bool:
+    """Whether the code of a class names this attribute of anything, as ``torch.jit``."""
+    return any(
+        isinstance(part, ast.Attribute) and part.attr == attribute
+        for node in class_bodies(cls)
+        for part in ast.walk(node)
+    )
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,15 @@ class Loaded:
     attribute: str
     remarks: tuple[str, ...] = ()
 
+    def names(self, folder: Path | None) -> set[str]:
+        """All that it may be called: by its module and by its file, that as typed and as seen from a folder."""
+        holders = {self.name.removesuffix(f":{self.attribute}"), str(getattr(self.obj, "__module__", ""))}
+        for holder in tuple(holders):
+            file = holder if holder.endswith(".py") else getattr(sys.modules.get(holder), "__file__", None)
+            if file is not None:
+                holders.add(Path(os.path.relpath(os.path.realpath(file), os.path.realpath(folder or "."))).as_posix())
+        return {f"{holder}:{self.attribute}" for holder in holders}
+
 
 @dataclass(frozen=True)
 class _Module:

@@ -163,6 +163,7 @@ class Initial:
 class Method:
     """Where the cell's code stands. ``path`` is None when there is no source to point at.
 
+    ``defined`` is the file and the line of the cell's own class, which may have the method from another.
     ``state_parameter`` and ``input_parameter`` are the user's names. ``bindings`` maps each slot to the
     names by which the running method knew the old value. ``returns`` is the return statement that ran,
     ``produced`` per slot the statement that assigned the value that came back and ``returned_names`` what the
@@ -189,6 +190,7 @@ class Method:
     overwritten: tuple[bool, ...] = ()
     stored: tuple[Span | None, ...] = ()
     deaf: Span | None = None
+    defined: tuple[str, int] | None = None
 
     def handed_back(self, slot: int) -> Span | None:
         """Where the slot leaves the method: the statement that puts it on the cell, else the return."""
@@ -283,6 +285,16 @@ class Growth:
 
 
 @dataclass(frozen=True)
+class Mismatch:
+    """A form of the cell that ``refused`` it with this complaint, at a statement, or gave numbers with this ``gap``."""
+
+    way: str
+    refused: str | None
+    span: Span | None
+    gap: float | None
+
+
+@dataclass(frozen=True)
 class Trace:
     """All that was seen of one cell; see the classes above for each part. ``library`` is what it is written with.
 
@@ -316,6 +328,8 @@ class Trace:
     swap: Swap | None = None
     leak: Leak | None = None
     fault: Fault | None = None
+    forms: tuple[str, ...] = ()
+    mismatch: Mismatch | None = None
     retyped: tuple[Retyped, ...] = ()
     growth: tuple[Growth, ...] = ()
     decay: float | None = None

@@ -6,7 +6,7 @@ cell is written with (Keras 3 on either, Keras 2 with the cells of TensorFlow 1,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -247,6 +247,19 @@ class Backend(Tensors, Protocol):
     def declares_state_size(self, cell: Any) -> bool | None:
         """Whether the cell declares its state's size; None where the framework asks for no such thing."""
         return None
+
+    def drivers(self, cell: Any) -> tuple[str, ...]:
+        """What of the framework's own runs such a cell over a sequence, by name."""
+        return ()
+
+    def driven(self, cell: Any, driver: str, inputs: Sequence[Tensor], state: Any | None) -> tuple[list[Any], Any]:
+        """The outputs of all steps and the last state by one of the ``drivers``, for inputs ``(batch, *row)`` a step
+        and a first state, or the one that the driver makes; raises what the cell or the framework raises."""
+        raise UsageError(f"{self.library} has no {driver}.")
+
+    def compilers(self, cell: Any) -> Mapping[str, Callable[[], AbstractContextManager[Callable[..., Any]]]]:
+        """By name, what compiles the cell into something else that is called as it is."""
+        return {}
 
     def initial_states(self, cell: Any, batch: int, x: Tensor) -> Iterator[tuple[str, Any]]:
         """See the class."""

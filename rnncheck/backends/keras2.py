@@ -24,6 +24,7 @@ class Keras2(KerasLayers, TensorFlowTensors):
         source = SOURCES[library]
         self.library = library
         self.layer = importlib.import_module(f"{source}.engine.base_layer").Layer
+        self.driver = importlib.import_module(f"{source}.layers.{'rnn' if library == 'tf_keras' else 'recurrent'}").RNN
         self._backend = importlib.import_module(f"{source}.backend")
         self._policies = importlib.import_module(f"{source}.mixed_precision.policy")
         self._stores = VariableStores()
@@ -75,6 +76,9 @@ class Keras2(KerasLayers, TensorFlowTensors):
         finally:
             with contextlib.suppress(ValueError):
                 self._policies.set_global_policy(before)
+
+    def drivers(self, cell: Any) -> tuple[str, ...]:
+        return () if _is_tf1(cell) else super().drivers(cell)
 
     def declares_state_size(self, cell: Any) -> bool | None:
         """``dynamic_rnn`` asks for a state_size only where no initial_state is given."""

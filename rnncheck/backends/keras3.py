@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from rnncheck.backends.base import Array, Backend, Tensor
@@ -24,6 +24,7 @@ class Keras3(KerasLayers):
 
     library = "keras"
     layer = keras.layers.Layer
+    driver = keras.layers.RNN
 
     def raw(self, value: Any) -> Any:
         return value.value if isinstance(value, keras.Variable) else value
@@ -65,6 +66,11 @@ def backend() -> Backend:
 
         class KerasOnTensorFlow(Keras3, TensorFlowTensors):
             version = f"{TensorFlowTensors.version}, keras {keras.__version__}"
+
+            def compilers(
+                self, cell: Any
+            ) -> Mapping[str, Callable[[], contextlib.AbstractContextManager[Callable[..., Any]]]]:
+                return {"tf.function": lambda: self.graph(cell)} if self.drivers(cell) else {}
 
         return KerasOnTensorFlow()
     if tensors == "torch":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,16 @@ from rnncheck.backends import providers
 from rnncheck.backends.attributes import walk
 from rnncheck.backends.base import Backend, Tensor, Weight, derives, numpy_dtype
 from rnncheck.backends.snapshot import Snapshot
+from rnncheck.structure import flatten
+
+DRIVER, UNROLLED = "keras.layers.RNN", "keras.layers.RNN(unroll=True)"
 
 
 class KerasLayers(Backend):
-    """What Keras 2 and 3 have in common. ``layer`` is the class of all layers."""
+    """What Keras 2 and 3 have in common. ``layer`` is the class of all layers, ``driver`` that which runs a cell."""
 
     layer: type[Any]
+    driver: Any
 
     def owns(self, obj: Any) -> bool:
         return issubclass(obj, self.layer) if isinstance(obj, type) else isinstance(obj, self.layer)
@@ -125,6 +129,16 @@ class KerasLayers(Backend):
 
     def output_first(self, cell: Any) -> bool:
         return True
+
+    def drivers(self, cell: Any) -> tuple[str, ...]:
+        return (DRIVER, UNROLLED) if self.declares_state_size(cell) and self.drives(cell) else ()
+
+    def driven(self, cell: Any, driver: str, inputs: Sequence[Tensor], state: Any | None) -> tuple[list[Any], Any]:
+        layer = self.driver(cell, return_sequences=True, return_state=True, unroll=driver == UNROLLED)
+        sequence = self.tensor(np.stack([self.numpy(x) for x in inputs], axis=1), self.dtype(inputs[0]))
+        outputs, *last = layer(sequence) if state is None else layer(sequence, initial_state=state)
+        found, leaves = flatten(outputs, self.is_tensor)
+        return [found.build([leaf[:, at] for leaf in leaves]) for at in range(len(inputs))], last
 
 
 def _trained(variable: Any) -> bool:

@@ -77,6 +77,16 @@ class TensorFlowTensors(Tensors):
         finally:
             tf.config.run_functions_eagerly(before)
 
+    @contextlib.contextmanager
+    def graph(self, cell: Any) -> Iterator[Callable[..., Any]]:
+        """The cell traced into a graph, as ``Model.fit`` traces it: the user's Python is not rewritten."""
+        before = tf.config.functions_run_eagerly()
+        tf.config.run_functions_eagerly(False)
+        try:
+            yield tf.function(lambda *given, **named: cell(*given, **named), autograph=False)
+        finally:
+            tf.config.run_functions_eagerly(before)
+
     def without_gradient(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 

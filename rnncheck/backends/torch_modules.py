@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
+from rnncheck import source
 from rnncheck.backends import providers
 from rnncheck.backends.base import Backend, Tensor, Weight
 from rnncheck.backends.pytorch import TorchTensors
@@ -75,6 +77,11 @@ class TorchModules(TorchTensors, Backend):
         known = {"device": x.device, "dtype": x.dtype}
         yield from providers.states(cell, batch, x, known, self.is_tensor)
 
+    def compilers(self, cell: Any) -> Mapping[str, Callable[[], contextlib.AbstractContextManager[Callable[..., Any]]]]:
+        """Scripted, where the class is written for that."""
+        written_for = not isinstance(cell, torch.jit.ScriptModule) and source.names_attribute(type(cell), "jit")
+        return {"torch.jit.script": lambda: _scripted(cell)} if written_for else {}
+
     def channels_last(self) -> bool:
         return False
 
@@ -91,3 +98,10 @@ def _tensors(holders: Sequence[Any]) -> Iterator[Tensor]:
             if isinstance(tensor, torch.Tensor) and id(tensor) not in seen and not torch.nn.parameter.is_lazy(tensor):
                 seen.add(id(tensor))
                 yield tensor
+
+
+@contextlib.contextmanager
+def _scripted(cell: Any) -> Iterator[Callable[..., Any]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield torch.jit.script(cell)

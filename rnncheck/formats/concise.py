@@ -19,7 +19,7 @@ def render(report: Report) -> str:
 def _lines(result: Result) -> list[str]:
     lines = [
         _line(result, finding)
-        for finding in result.findings
+        for finding in result.counting
         if finding.explained_by is None and finding.severity != "note"
     ]
     if result.error is not None:

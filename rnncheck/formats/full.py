@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from rnncheck.findings import Finding, Report, Result, TimelineEntry
+from rnncheck.findings import Finding, Report, Result, Suppression, TimelineEntry
 from rnncheck.formats.text import counted, one_line, printable, summary
 
 MARK = {"error": ("✗", "bold red"), "warning": ("!", "bold yellow"), "note": ("·", "cyan")}
@@ -46,16 +46,28 @@ def _result(result: Result, width: int) -> Iterator[Text]:
         yield from _wrapped(f"note: {remark}", width, indent=2, style="dim")
     if result.error is not None:
         yield from _no_verdict(result, width)
-    explained = [finding for finding in result.findings if finding.explained_by is not None]
-    for finding in result.findings:
+    explained = [finding for finding in result.counting if finding.explained_by is not None]
+    for finding in result.counting:
         if finding.explained_by is None:
             follows = [other.rule for other in explained if other.explained_by == finding.rule]
             yield from _finding(result, finding, follows, width)
     if result.verdict == "clean":
         ran = sum(outcome.outcome == "passed" for outcome in result.outcomes)
         yield Text.assemble(("✓ clean", "bold green"), (f"  {counted(ran, 'rule')} passed", "dim"))
+    for finding in result.findings:
+        if finding.suppressed is not None and finding.explained_by is None:
+            yield Text(f"  ignored: {finding.rule} ({_why(finding, finding.suppressed)})", "dim")
     if result.convention is not None:
         yield from _wrapped(f"called as {one_line(result.convention)}", width, indent=2, style="dim")
+
+
+_WHY = {"comment": "no reason given", "configuration": "pyproject.toml", "option": "as asked"}
+
+
+def _why(finding: Finding, suppression: Suppression) -> str:
+    place = finding.location
+    where = f"{place.path}:{place.line}: " if place.path and place.line else ""
+    return one_line(where + (suppression.reason or _WHY[suppression.by]))
 
 
 def _title(result: Result, width: int) -> Iterator[Text]:

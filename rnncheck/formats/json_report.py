@@ -57,7 +57,7 @@ def _result(result: Result) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    place = finding.location
+    place, why = finding.location, finding.suppressed
     return {
         "rule": finding.rule,
         "severity": finding.severity,
@@ -72,6 +72,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "end_line": place.end_line,
         "related": [{"line": related.line, "message": related.message} for related in finding.related],
         "explained_by": finding.explained_by,
+        "suppressed": None if why is None else {"by": why.by, "reason": why.reason},
         "evidence": dict(finding.evidence),
     }
 

@@ -6,6 +6,7 @@ from rnncheck.rules import (
     batch_leak,
     detached_state,
     exploding_state,
+    graph_mismatch,
     ignored_input,
     ignored_recurrence,
     leaked_state,
@@ -42,6 +43,7 @@ RULES: tuple[Rule, ...] = (
     exploding_state.RULE,
     vanishing_gradient.RULE,
     unused_weight.RULE,
+    graph_mismatch.RULE,
     missing_state_size.RULE,
 )
 IDS: tuple[str, ...] = tuple(rule.id for rule in RULES)

@@ -7,19 +7,22 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from rnncheck.findings import Finding, Location
+from rnncheck.findings import Finding, Location, Severity
 from rnncheck.trace import Slot, Span, Trace, Weight
 
 
 @dataclass(frozen=True)
 class Rule:
     """``check`` yields what it finds in a Trace. ``inapplicable`` says why a Trace is none of the rule's
-    business, or None. The documentation is the docstring of the module that defines ``check``."""
+    business, or None. ``severities`` are those that a finding may have, ``backends`` those whose cells can have the
+    defect. The documentation is the docstring of the module that defines ``check``."""
 
     id: str
     summary: str
     check: Callable[[Trace], Iterable[Finding]]
     inapplicable: Callable[[Trace], str | None] = lambda trace: None
+    severities: tuple[Severity, ...] = ("error",)
+    backends: tuple[str, ...] = ("tf", "torch")
 
     @property
     def documentation(self) -> str:

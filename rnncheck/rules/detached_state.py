@@ -82,4 +82,10 @@ def _inapplicable(trace: Trace) -> str | None:
     return "its state is kept on the cell" if trace.method.stored and any(trace.method.stored) else None
 
 
-RULE = Rule("detached-state", "the state is read, but no gradient flows back through it", check, _inapplicable)
+RULE = Rule(
+    "detached-state",
+    "the state is read, but no gradient flows back through it",
+    check,
+    _inapplicable,
+    severities=("warning", "note"),
+)

@@ -79,4 +79,10 @@ def _suggestion(trace: Trace, idle: list[str]) -> str:
     return f"add {term} to the new state"
 
 
-RULE = Rule("ignored-input", "the input reaches neither the next state nor the output", check, needs_state)
+RULE = Rule(
+    "ignored-input",
+    "the input reaches neither the next state nor the output",
+    check,
+    needs_state,
+    severities=("error", "note"),
+)

@@ -228,4 +228,5 @@ RULE = Rule(
     "the state that went in influences neither the next state nor the output",
     check,
     _inapplicable,
+    severities=("error", "warning", "note"),
 )

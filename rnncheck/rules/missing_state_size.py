@@ -64,4 +64,10 @@ def _inapplicable(trace: Trace) -> str | None:
     return None if trace.declaration.expected else "only a Keras cell declares a state_size"
 
 
-RULE = Rule("missing-state-size", "a Keras cell without state_size: keras.layers.RNN refuses it", check, _inapplicable)
+RULE = Rule(
+    "missing-state-size",
+    "a Keras cell without state_size: keras.layers.RNN refuses it",
+    check,
+    _inapplicable,
+    backends=("tf",),
+)

@@ -72,4 +72,10 @@ def _severity(mutation: Mutation) -> Severity:
     return "note" if mutation.queue else "warning" if mutation.returned else "error"
 
 
-RULE = Rule("mutated-state", "the caller's state is changed in place", check, needs_state)
+RULE = Rule(
+    "mutated-state",
+    "the caller's state is changed in place",
+    check,
+    needs_state,
+    severities=("error", "warning", "note"),
+)

@@ -98,4 +98,10 @@ def _block(still: Any) -> str | None:
     return None
 
 
-RULE = Rule("partial-freeze", "some units of a slot never change, whatever input and weights", check, needs_state)
+RULE = Rule(
+    "partial-freeze",
+    "some units of a slot never change, whatever input and weights",
+    check,
+    needs_state,
+    severities=("error", "warning"),
+)

@@ -184,4 +184,10 @@ def _asleep(trace: Trace, slots: Sequence[Slot]) -> Finding:
     )
 
 
-RULE = Rule("returned-old-state", "a state slot comes back as it went in, although the cell ran", check, needs_state)
+RULE = Rule(
+    "returned-old-state",
+    "a state slot comes back as it went in, although the cell ran",
+    check,
+    needs_state,
+    severities=("error", "warning", "note"),
+)

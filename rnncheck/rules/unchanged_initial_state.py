@@ -123,4 +123,5 @@ RULE = Rule(
     "from its own initial state the cell never moves, whatever the input",
     check,
     needs_state,
+    severities=("error", "warning", "note"),
 )

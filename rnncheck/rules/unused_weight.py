@@ -93,4 +93,10 @@ def _inapplicable(trace: Trace) -> str | None:
     return needs_state(trace)
 
 
-RULE = Rule("unused-weight", "a trainable weight reaches neither state nor output", check, _inapplicable)
+RULE = Rule(
+    "unused-weight",
+    "a trainable weight reaches neither state nor output",
+    check,
+    _inapplicable,
+    severities=("warning",),
+)

@@ -62,4 +62,10 @@ def _inapplicable(trace: Trace) -> str | None:
     return needs_state(trace)
 
 
-RULE = Rule("vanishing-gradient", "the gradient through the state dies within a step or two", check, _inapplicable)
+RULE = Rule(
+    "vanishing-gradient",
+    "the gradient through the state dies within a step or two",
+    check,
+    _inapplicable,
+    severities=("warning",),
+)

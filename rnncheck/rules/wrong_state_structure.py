@@ -52,8 +52,8 @@ def check(trace: Trace) -> Iterator[Finding]:
     yield Finding(
         rule=RULE.id,
         severity="error",
-        message=f"{method.name}() takes {method.state_parameter} as {fault.went_in} and returns {fault.came_back}: the "
-        "state does not come back.",
+        message=f"{method.name}() takes {method.state_parameter} as {fault.went_in} and returns {fault.came_back}, "
+        "which is not that state.",
         location=at(trace, fault.span),
         steps=(fault.step, fault.step),
         suggestion=f"return output, {known} with the new values in it",

@@ -9,5 +9,5 @@ class DetachingCell(nn.Module):
         self.recurrent = nn.Linear(hidden_size, hidden_size)
 
     def forward(self, x, h):
-        h = h.detach()  # expect: detached-state note
+        h = h.detach()  # expect: detached-state warning
         return torch.tanh(self.input(x) + self.recurrent(h))

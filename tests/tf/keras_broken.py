@@ -177,3 +177,57 @@ class OnlyAfterBuild(keras.layers.Layer):  # expect: missing-state-size error
     def call(self, inputs, states):
         h = tf.tanh(tf.matmul(tf.concat([inputs, states[0]], -1), self.w))
         return h, [h]
+
+
+class FactorsOfTheState(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+
+    def build(self, input_shape):
+        self.gain = self.add_weight(shape=(input_shape[-1], self.units))
+        self.mix = self.add_weight(shape=(self.units, self.units))
+
+    def call(self, inputs, states):
+        (h,) = states
+        h = tf.matmul(h, self.mix) * tf.matmul(inputs, self.gain)  # expect: unchanged-initial-state error 0
+        return h, [h]
+
+
+class GatesWhatIsNotThere(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = {"fast": units, "slow": units}
+        self.gates = keras.layers.Dense(2 * units, activation="sigmoid")
+
+    def call(self, inputs, states):
+        keep, leave = ops.split(self.gates(ops.concatenate([inputs, states["fast"]], -1)), 2, axis=-1)
+        slow = keep * states["slow"] + 0.1 * states["fast"]  # expect: unchanged-initial-state error
+        fast = leave * states["fast"] + ops.tanh(slow)
+        return fast, {"fast": fast, "slow": slow}
+
+
+class DrivenByHand(keras.layers.Layer):  # expect: missing-state-size error
+    def __init__(self, hidden_dim, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_dim = hidden_dim
+        self.x2h, self.h2h = keras.layers.Dense(hidden_dim), keras.layers.Dense(hidden_dim, use_bias=False)
+
+    def call(self, x, states):
+        h = ops.tanh(self.x2h(x) + self.h2h(states[0]))
+        return h, [h]
+
+
+@keras.saving.register_keras_serializable("rnncheck")
+class PeepholeWithoutSizes(keras.layers.Layer):  # expect: missing-state-size error
+    def __init__(self, num_units, **kwargs):
+        super().__init__(**kwargs)
+        self.num_units = num_units
+        self.gates = keras.layers.Dense(4 * num_units)
+
+    def call(self, inputs, states):
+        c, h = states
+        i, f, g, o = tf.split(self.gates(tf.concat([inputs, h, c], -1)), 4, axis=-1)
+        c = tf.sigmoid(f + 1.0) * c + tf.sigmoid(i) * tf.tanh(g)
+        h = tf.sigmoid(o) * tf.tanh(c)
+        return h, [c, h]

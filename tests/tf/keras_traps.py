@@ -189,7 +189,7 @@ class CarriesItsEncoding(layers.Layer):
 
     def get_initial_state(self, batch_size=None):
         memory = tf.random.normal((batch_size, self.slots, self.units))
-        mask = tf.cast(tf.random.uniform((batch_size, self.units)) > 0.3, "float32") / 0.7
+        mask = tf.cast(tf.random.uniform((batch_size, self.units)) > 0.3, "float32")
         return [tf.zeros((batch_size, self.units)), memory, mask]
 
     def call(self, inputs, states):

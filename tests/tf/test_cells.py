@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import keras_broken as broken_cells
 import keras_healthy as healthy_cells
+import keras_repaired as repaired_cells
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -31,6 +32,14 @@ def test_a_healthy_cell_is_clean_in_other_sizes(cell: Any, options: dict[str, An
 def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
     assert expected(cell)
     holds(cell, seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("cell", classes(repaired_cells), ids=lambda item: item.__name__)
+def test_a_repaired_cell_is_clean(cell: Any, seed: int) -> None:
+    assert cell.__name__ == f"{cell.__base__.__name__}Repaired"
+    assert expected(cell.__base__)
+    assert seen(check(cell, seed=seed)) == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.resources
 import json
 import re
@@ -11,7 +12,18 @@ import jsonschema
 import pytest
 from rich.cells import cell_len
 
-from rnncheck.findings import Finding, Location, Outcome, Problem, Related, Report, Result, State, TimelineEntry
+from rnncheck.findings import (
+    Finding,
+    Location,
+    Outcome,
+    Problem,
+    Related,
+    Report,
+    Result,
+    State,
+    Suppression,
+    TimelineEntry,
+)
 from rnncheck.formats import render
 from rnncheck.settings import FORMATS
 
@@ -64,6 +76,13 @@ UNKNOWN = Result(
     "cells.py:Odd", "error", settings=SETTINGS, error=Problem("call", "It raised.", "Type this.", "Trace\n  x")
 )
 MIXED = Report((result(), CLEAN, UNKNOWN))
+
+
+def suppressed(by: Any = "comment", reason: str | None = "a stub", **changes: Any) -> Result:
+    """A result of which all findings are suppressed."""
+    why = Suppression(by, reason)
+    findings = tuple(dataclasses.replace(finding, suppressed=why) for finding in (FROZEN, CONSEQUENCE))
+    return result(verdict="clean", findings=findings, **changes)
 
 
 def test_the_full_report_says_cause_line_and_remedy() -> None:
@@ -124,6 +143,46 @@ def test_what_the_target_is_called_is_data_and_never_markup(output_format: str) 
     assert ":smile:" in text
     if output_format == "concise":
         assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("by", "reason", "shown"),
+    [
+        ("comment", "a stub", "a stub"),
+        ("comment", "a\x1b[31m stub", "a\\x1b[31m stub"),
+        ("comment", None, "no reason given"),
+        ("configuration", "a stub", "a stub"),
+        ("configuration", None, "pyproject.toml"),
+        ("option", None, "as asked"),
+    ],
+)
+def test_what_is_suppressed_is_one_line_of_the_full_report(by: str, reason: str | None, shown: str) -> None:
+    lines = render(Report((suppressed(by, reason),)), "full").splitlines()
+    assert lines[1:3] == ["✓ clean  1 rule passed", f"  ignored: returned-old-state (cells.py:22: {shown})"]
+    assert "follows" not in "".join(lines)
+    assert "unchanged-initial-state" not in "".join(lines)
+
+
+def test_a_suppressed_consequence_is_not_shown_below_its_cause() -> None:
+    findings = (FROZEN, dataclasses.replace(CONSEQUENCE, suppressed=Suppression("comment", "a stub")))
+    text = render(Report((result(findings=findings),)), "full")
+    assert "✗ returned-old-state" in text
+    assert "follows" not in text
+    assert "ignored" not in text
+
+
+def test_what_is_suppressed_counts_nowhere_and_stays_in_json() -> None:
+    report = Report((suppressed(), CLEAN), "warning")
+    assert report.exit_status() == 0
+    assert report.results[0].count("error") == 0
+    assert render(report, "full").splitlines()[-1] == "2 cells: 2 clean"
+    assert render(report, "concise") == ""
+    document = json.loads(render(report, "json"))
+    jsonschema.validate(document, schema())
+    assert [(item["rule"], item["suppressed"]) for item in document["results"][0]["findings"]] == [
+        ("returned-old-state", {"by": "comment", "reason": "a stub"}),
+        ("unchanged-initial-state", {"by": "comment", "reason": "a stub"}),
+    ]
 
 
 def test_concise_is_one_line_a_finding() -> None:

@@ -8,11 +8,26 @@ import numpy as np
 import pytest
 from traces import UNITS, behaviour, computed, layer, stuck, trace
 
-from rnncheck.findings import Finding
-from rnncheck.rules import IDS, RULES, by_id
+from rnncheck.findings import Finding, Suppression
+from rnncheck.rules import IDS, by_id
+from rnncheck.rules.base import Rule
 from rnncheck.run import apply
 from rnncheck.settings import Settings
-from rnncheck.trace import Cut, Declaration, Initial, Leak, Mutation, Span, Swap, Trace, Weight
+from rnncheck.trace import (
+    Cut,
+    Declaration,
+    Fault,
+    Growth,
+    Initial,
+    Leak,
+    Mismatch,
+    Mutation,
+    Retyped,
+    Span,
+    Swap,
+    Trace,
+    Weight,
+)  # fmt: skip
 
 
 def found(given: Trace, **settings: object) -> list[tuple[str, str, int | None, str | None]]:
@@ -37,7 +52,7 @@ def test_a_healthy_cell_has_no_finding(slots: int) -> None:
     findings, outcomes = apply(trace(slots), Settings())
     assert findings == ()
     assert [(outcome.rule, outcome.outcome) for outcome in outcomes] == [
-        (rule, "skipped" if rule == "missing-state-size" else "passed") for rule in IDS
+        (rule, "skipped" if rule in ("missing-state-size", "graph-mismatch") else "passed") for rule in IDS
     ]
 
 
@@ -273,6 +288,93 @@ class TestLeakedState:
         assert reason("leaked-state", trace(repeatable=False)) == "no two runs of it are alike"
 
 
+class TestFaults:
+    """What ends the experiments: one rule speaks, and the others say that they could not."""
+
+    def faulty(self, rule: str, slot: int | None = None, went_in: str = "3x8", came_back: str = "3x4") -> Trace:
+        return trace(2, fault=Fault(rule, slot, 0, Span(12, 12, 9, "return h"), went_in, came_back))
+
+    @pytest.mark.parametrize(
+        ("rule", "slot", "words"),
+        [
+            ("wrong-state-structure", None, "takes state as 3x8 and returns 3x4"),
+            (
+                "state-shape-mismatch",
+                1,
+                "state c went in as 3x8 (as init_hidden() says) and came back as 3x4 at step 0",
+            ),
+            ("state-dtype-mismatch", 1, "takes c as 3x8 and returns it as 3x4"),
+            ("nonfinite-state", 0, "gives 3x4 in h at step 0"),
+        ],
+    )
+    def test_one_error_on_its_line(self, rule: str, slot: int | None, words: str) -> None:
+        given = self.faulty(rule, slot)
+        findings, outcomes = apply(given, Settings())
+        assert [(item.rule, item.severity, item.state_index, item.location.line) for item in findings] == [
+            (rule, "error", slot, 12)
+        ]
+        assert words in findings[0].message
+        assert {outcome.outcome for outcome in outcomes if outcome.rule != rule} == {"skipped"}
+
+
+class TestStateDtypeMismatch:
+    def test_each_slot_that_changes_is_an_error(self) -> None:
+        finding = only(trace(2, retyped=(Retyped(1, "float32", "float64", Span(5, 5, 9, "c = c.double()")),)))
+        assert (finding.rule, finding.severity, finding.state_index, finding.location.line) == (
+            "state-dtype-mismatch", "error", 1, 5,
+        )  # fmt: skip
+        assert finding.suggestion == "return it as float32"
+
+
+class TestExplodingState:
+    def test_growth_is_a_warning_with_its_horizon(self) -> None:
+        finding = only(trace(growth=(Growth(0, 2.0, 64),)))
+        assert (finding.rule, finding.severity, finding.state_index) == ("exploding-state", "warning", 0)
+        assert finding.message == "h grows 2.00-fold at every step: twice as large every 1.0 steps."
+
+    def test_several_slots_are_one_finding(self) -> None:
+        assert found(trace(2, growth=(Growth(0, 2.0, 64), Growth(1, 1.5, 64)))) == [
+            ("exploding-state", "warning", None, None)
+        ]
+
+
+class TestVanishingGradient:
+    def test_a_dying_gradient_is_a_warning_with_its_half_life(self) -> None:
+        finding = only(trace(decay=1e-5))
+        assert (finding.rule, finding.severity) == ("vanishing-gradient", "warning")
+        assert "shrinks to 1e-05 of itself at every step: its half-life is 0.06 steps" in finding.message
+
+
+class TestUnusedWeight:
+    idle = Weight("gate.weight", (UNITS, UNITS), False, False, never=True, used=False, span=Span(6, 6, 9, "g = ..."))
+
+    def test_names_shapes_and_parameters(self) -> None:
+        finding = only(trace(weights=(*trace().weights, self.idle)))
+        assert (finding.rule, finding.severity, finding.location.line) == ("unused-weight", "warning", 6)
+        assert finding.message == "gate.weight 8x8 reaches neither the state nor the output (64 parameters)."
+
+    def test_it_follows_from_what_is_cut_off(self) -> None:
+        given = trace(weights=(self.idle,), cuts=(Cut(0, "in", None),))
+        assert ("unused-weight", "warning", None, "detached-state") in found(given)
+
+
+class TestGraphMismatch:
+    def test_other_numbers_are_an_error(self) -> None:
+        finding = only(trace(forms=("keras.layers.RNN",), mismatch=Mismatch("keras.layers.RNN", None, None, 0.5)))
+        assert (finding.rule, finding.severity) == ("graph-mismatch", "error")
+        assert finding.message == (
+            "keras.layers.RNN gives other numbers than forward() step by step: they differ by 0.5."
+        )
+
+    def test_a_refusal_is_told_in_its_own_words(self) -> None:
+        refused = Mismatch("tf.function", "TypeError: no", Span(8, 8, 9, "if x > 0:"), None)
+        finding = only(trace(forms=("tf.function",), mismatch=refused))
+        assert (finding.message, finding.location.line) == ("tf.function refuses the cell: TypeError: no", 8)
+
+    def test_without_another_form_there_is_nothing_to_compare(self) -> None:
+        assert reason("graph-mismatch", trace()) == "its framework does not run it in another form"
+
+
 class TestDetachedState:
     def test_a_state_read_without_a_gradient_is_a_warning(self) -> None:
         finding = only(trace(cuts=(Cut(0, "in", Span(4, 4, 9, "h = h.detach()")),)))
@@ -375,13 +477,37 @@ class TestRunningRules:
         def crash(given: Trace) -> list[Finding]:
             raise ZeroDivisionError("boom")
 
-        broken = dataclasses.replace(RULES[1], check=crash)
-        findings, outcomes = apply(stuck(), Settings(), (RULES[0], broken))
+        broken = dataclasses.replace(by_id("ignored-recurrence"), check=crash)
+        findings, outcomes = apply(stuck(), Settings(), (by_id("returned-old-state"), broken))
         assert [finding.rule for finding in findings] == ["returned-old-state"]
         assert (outcomes[1].outcome, outcomes[1].reason) == ("crashed", "ZeroDivisionError: boom")
 
-    def test_ignoring_a_cause_also_drops_what_follows_from_it(self) -> None:
-        assert found(stuck(), ignore=("returned-old-state",)) == []
+    def test_ignoring_a_cause_also_suppresses_what_follows_from_it(self) -> None:
+        findings, outcomes = apply(stuck(), Settings(ignore=("returned-old-state",)))
+        assert [(finding.rule, finding.suppressed) for finding in findings] == [
+            ("returned-old-state", Suppression("option")),
+            ("unchanged-initial-state", Suppression("option")),
+        ]
+        assert "failed" not in [outcome.outcome for outcome in outcomes]
+
+    def test_a_crash_of_an_ignored_rule_is_ignored(self) -> None:
+        def crash(given: Trace) -> list[Finding]:
+            raise ZeroDivisionError("boom")
+
+        broken = dataclasses.replace(by_id("ignored-recurrence"), check=crash)
+        _, (outcome,) = apply(stuck(), Settings(ignore=(broken.id,)), (broken,))
+        assert (outcome.outcome, outcome.reason) == ("skipped", "ignored; it crashed: ZeroDivisionError: boom")
+
+    def test_what_follows_from_a_consequence_is_explained_by_the_root(self) -> None:
+        def says(rule: str, cause: str | None) -> Rule:
+            return Rule(rule, "", lambda trace: [Finding(rule, "error", "", explained_by=cause)])
+
+        chain = [says("a", None), says("b", "a"), says("c", "b"), says("d", "not-run"), says("e", "d")]
+        circle = [says("f", "g"), says("g", "f")]
+        findings, _ = apply(trace(), Settings(), [*chain, *circle])
+        assert {finding.rule: finding.explained_by for finding in findings} == {
+            "a": None, "b": "a", "c": "a", "d": None, "e": "d", "f": None, "g": None,
+        }  # fmt: skip
 
     def test_selecting_a_consequence_makes_it_a_finding_of_its_own(self) -> None:
         given = found(stuck(), select=("unchanged-initial-state",))

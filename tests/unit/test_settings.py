@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rnncheck.errors import UsageError
-from rnncheck.settings import Settings, StateShape, configured, from_options
+from rnncheck.settings import Override, Settings, StateShape, configured, from_options
 
 
 def project(tmp_path: Path, table: str) -> Path:
@@ -38,6 +40,18 @@ def test_without_a_table_the_defaults_hold(tmp_path: Path) -> None:
         ("[tool.rnncheck]\nfail-onn = 'error'\n", "no option 'fail_onn'", "fail_on"),
         ("[tool.rnncheck]\nseed = 'three'\n", "--seed takes", None),
         ("[tool.rnncheck\n", "not valid TOML", None),
+        ("[[tool.rnncheck.override]]\ntarget = 'a.py'\n", "no option 'override'", "overrides"),
+        ("[tool.rnncheck]\nfolder = 'x'\n", "no option 'folder'", None),
+        ("[tool.rnncheck]\nignored-by = 'option'\n", "no option 'ignored_by'", None),
+        ("[tool.rnncheck]\nignore = [3]\n", "no rule '3'", None),
+        ("[tool.rnncheck.overrides]\ntarget = 'a.py'\n", "write [[tool.rnncheck.overrides]]", None),
+        ("[[tool.rnncheck.overrides]]\nignore = ['batch-leak']\n", "takes a target", None),
+        ("[[tool.rnncheck.overrides]]\ntarget = [3]\n", "takes a target", None),
+        ("[[tool.rnncheck.overrides]]\ntarget = 'a.py'\nkwarg = {}\n", "no option 'kwarg' in overrides", "kwargs"),
+        ("[[tool.rnncheck.overrides]]\ntarget = 'a.py'\nfail-on = 'never'\n", "no option 'fail_on' in over", None),
+        ("[[tool.rnncheck.overrides]]\ntarget = 'a.py'\nsteps = 0\n", "--steps takes a whole number", None),
+        ("[[tool.rnncheck.overrides]]\ntarget = 'a.py'\nreason = 3\n", "reason takes a text, not 3", None),
+        ("[[tool.rnncheck.overrides]]\ntarget = 'a.py'\nignore = ['batch-leek']\n", "no rule", "batch-leak"),
         ("tool.rnncheck = 3\n", "not a table", None),
     ],
 )
@@ -135,3 +149,94 @@ def test_how_a_cell_is_called_can_be_configured(tmp_path: Path) -> None:
 def test_a_wrong_state_in_the_configuration_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"pyproject.toml: \[tool.rnncheck\] --state takes"):
         configured(project(tmp_path, "[tool.rnncheck]\nstate = { h = 'wide' }\n"), {})
+
+
+OVERRIDES = """
+[tool.rnncheck]
+seed = 3
+ignore = "missing-state-size"
+[[tool.rnncheck.overrides]]
+target = "src/*"
+steps = 9
+input-shape = 4
+ignore = "batch-leak"
+[[tool.rnncheck.overrides]]
+target = ["cells.py:Trunc*", "package.cells:Other"]
+steps = 11
+kwargs = { units = 4 }
+ignore = ["detached-state"]
+reason = "truncated backpropagation"
+"""
+
+
+def test_overrides_hold_for_the_targets_that_they_name(tmp_path: Path) -> None:
+    settings = configured(project(tmp_path, OVERRIDES), {})
+    assert (settings.folder, settings.ignore, settings.ignored_by) == (
+        tmp_path,
+        ("missing-state-size",),
+        "configuration",
+    )
+    first, second = settings.overrides
+    assert second == Override(
+        ("cells.py:Trunc*", "package.cells:Other"),
+        ("detached-state",),
+        "truncated backpropagation",
+        {"steps": 11, "kwargs": {"units": 4}},
+    )
+    for names, overrides, steps in (
+        (["cells.py:Truncated"], (second,), 11),
+        (["elsewhere:Other", "package.cells:Other"], (second,), 11),
+        (["src/package/cells.py:Truncated"], (first,), 9),
+        (["src/package/cells.py:Truncated", "cells.py:Truncated"], (first, second), 11),
+        (["cells.py:Other"], (), 7),
+    ):
+        chosen = settings.of(names)
+        assert (chosen.overrides, chosen.steps, chosen.seed) == (overrides, steps, 3)
+        assert chosen.input_shape == ((4,) if first in overrides else None)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [
+        ("src/cells.py:Cell", True),
+        ("src/cells.py", True),
+        ("src.cells", True),
+        ("src.*", True),
+        ("Cell", True),
+        ("C?ll", True),
+        ("*", True),
+        ("cells.py:Cell", False),
+        ("*/cells.py:Cell", True),
+        ("cell", False),
+        ("src/cells.py:Cel", False),
+    ],
+)
+def test_a_pattern_is_of_the_whole_name_or_of_a_half(pattern: str, matches: bool) -> None:
+    assert Override((pattern,)).matches(["src/cells.py:Cell", "src.cells:Cell"]) == matches
+
+
+def test_the_command_line_goes_before_overrides_whose_rules_stay_ignored(tmp_path: Path) -> None:
+    given = {"steps": 5, "kwargs": None, "ignore": ("ignored-recurrence",)}
+    settings = configured(project(tmp_path, OVERRIDES), given).of(["cells.py:Truncated"])
+    assert (settings.steps, settings.kwargs) == (5, {"units": 4})
+    assert (settings.ignore, settings.ignored_by) == (("ignored-recurrence",), "option")
+    assert [override.ignore for override in settings.overrides] == [("detached-state",)]
+
+
+@pytest.mark.parametrize("name", ["overrides", "ignored_by", "folder"])
+def test_what_is_only_of_the_configuration_is_no_option(name: str) -> None:
+    with pytest.raises(UsageError, match=f"no option '{name}'"):
+        from_options({name: ()})
+
+
+def test_what_the_readme_configures_is_accepted(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    blocks = [block for block in re.findall(r"(?:^    .*\n)+", text, re.MULTILINE) if "[tool.rnncheck" in block]
+    accepted = []
+    for number, block in enumerate(blocks):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        accepted.append(configured(project(folder, textwrap.dedent(block)), {}))
+    by_target, everywhere = accepted
+    assert by_target.of(["cells.py:TruncatedLSTM"]).overrides[0].reason == "truncated backpropagation"
+    assert (everywhere.fail_on, everywhere.ignore) == ("warning", ("missing-state-size",))

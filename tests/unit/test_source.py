@@ -65,29 +65,6 @@ def test_nothing_is_known_of_what_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "line"),
-    [
-        ("h = h.detach()", 5),
-        ("h = tf.stop_gradient(h)", 5),
-        ("h = stop_gradient(h)", 5),
-        ("with torch.no_grad():", 5),
-        ("h = h.data", 5),
-        ("h = self.data(h)", None),
-        ("h = data['h']", None),
-        ("h = self.detached(h)", None),
-    ],
-)
-def test_where_a_value_is_taken_without_its_gradient(tmp_path: Path, statement: str, line: int | None) -> None:
-    body = "    h = self.cell(h)" if statement.endswith(":") else ""
-    path = write(
-        tmp_path,
-        f"@torch.no_grad\ndef step(self, h):\n    x = h + 1\n    x = x + 1\n    {statement}\n    {body}\n    return h\n",
-    )
-    found = source.first_cut(path, 2)
-    assert (found.line if found else None) == line
-
-
-@pytest.mark.parametrize(
     ("statement", "expected"),
     [
         ("z = self.a(x)", "z = self.a(x) + self.b(h)"),

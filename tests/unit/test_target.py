@@ -91,6 +91,20 @@ def test_a_file_of_a_package_may_import_from_its_neighbours() -> None:
     assert one("package/cells.py:Cell").obj.size == 3
 
 
+def test_the_names_of_a_target_are_those_of_its_file_and_of_its_module(folder: Path) -> None:
+    write("package/__init__.py", "")
+    write("package/cells.py", "class Cell:\n    pass\ncell = Cell()\n")
+    both = {"package/cells.py:Cell", "package.cells:Cell"}
+    assert one("package/cells.py:Cell").names(folder) == both
+    assert one("package.cells:Cell").names(None) == both
+    assert {"package/cells.py:cell", "package.cells:cell"} < one("./package/cells.py:cell").names(folder)
+    assert one(f"{folder}/package/cells.py:Cell").names(folder / "package") == {
+        f"{folder}/package/cells.py:Cell",
+        "package.cells:Cell",
+        "cells.py:Cell",
+    }
+
+
 def test_a_file_named_like_a_module_in_use_does_not_replace_it() -> None:
     write("json.py", "class Cell: ...\n")
     import json

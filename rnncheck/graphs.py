@@ -1,0 +1,89 @@
+"""Whether the cell gives the same numbers in every form in which its framework runs it: step by step, traced into a
+graph, driven by the framework's own layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rnncheck import leaks, source, usertrace
+from rnncheck.backends.base import Array
+from rnncheck.probes import Lab
+from rnncheck.signature import ONE
+from rnncheck.structure import flatten
+from rnncheck.trace import Mismatch
+from rnncheck.unroll import Run
+
+RELATIVE, ABSOLUTE = 1e-3, 1e-4
+"""A graph may add numbers in another order."""
+
+
+def forms(lab: Lab) -> tuple[str, ...]:
+    """The other forms of the cell, where the framework runs it as it was called here."""
+    bound = lab.bound
+    first = bound.callee.method == bound.backend.method_of(bound.cell) and not bound.callee.further
+    if not first or bound.form.layout != "rows" or bound.convention.signature.passing != ONE:
+        return ()
+    # A driver takes a flat list of states alone.
+    flat = bound.convention.state.kind == "sequence" and all(part.is_leaf for part in bound.convention.state.children)
+    drivers = bound.backend.drivers(bound.cell) if flat else ()
+    return (*drivers, *bound.backend.compilers(bound.cell))
+
+
+def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: str | None) -> Mismatch | None:
+    """The first form that refuses the cell or gives other numbers; none where chance makes each run another.
+
+    With ``own_start`` a driver makes the first state itself, as the cell declares it.
+    """
+    if not ways or not leaks.alike(main, lab.run(lab.inputs, lab.initial, 77)):
+        return None
+    kept, compilers = lab.bound.backend.snapshot(lab.bound.cell), lab.bound.backend.compilers(lab.bound.cell)
+    for way in ways:
+        lab.bound.begin(lab.seed)
+        try:
+            outputs, last = _steps(lab, way) if way in compilers else _driven(lab, way, own_start)
+        except Exception as error:
+            line = usertrace.line_in(error, path) if path else None
+            return Mismatch(way, usertrace.summary(error), source.span(path, line), None)
+        finally:
+            kept.restore()
+        pairs = [*zip(main.steps[-1].returned, last)]
+        pairs += [pair for step, arrays in zip(main.steps, outputs) for pair in zip(step.outputs, arrays)]
+        gap = max((_gap(one, other) for one, other in pairs), default=0.0)
+        if gap > 1:
+            return Mismatch(way, None, None, gap * ABSOLUTE)
+    return None
+
+
+def _driven(lab: Lab, driver: str, own_start: bool) -> tuple[list[list[Array]], list[Array]]:
+    """The outputs of all steps and the last state."""
+    bound = lab.bound
+    state = None if own_start else lab.initial.structure.build(bound.state(lab.initial.arrays))
+    outputs, last = bound.backend.driven(bound.cell, driver, [bound.inputs(rows) for rows in lab.inputs], state)
+    return [_arrays(lab, output) for output in outputs], _arrays(lab, last)
+
+
+def _steps(lab: Lab, way: str) -> tuple[list[list[Array]], list[Array]]:
+    bound = lab.bound
+    outputs = []
+    found, leaves = lab.initial.structure, bound.state(lab.initial.arrays)
+    with bound.backend.compilers(bound.cell)[way]() as step, bound.backend.without_gradient():
+        for rows in lab.inputs:
+            given, named = bound.convention.signature.bind(bound.inputs(rows), found.build(leaves), {})
+            output, found, leaves = bound.split(step(*given, **named))
+            outputs.append(_arrays(lab, output))
+    return outputs, [lab.bound.backend.numpy(leaf) for leaf in leaves]
+
+
+def _arrays(lab: Lab, value: Any) -> list[Array]:
+    return [lab.bound.backend.numpy(leaf) for leaf in flatten(value, lab.bound.backend.is_tensor)[1]]
+
+
+def _gap(left: Array, right: Array) -> float:
+    """The largest difference, in units of what the order of additions may make of it."""
+    if left.shape != right.shape or left.dtype.kind not in "fc":
+        return 0.0
+    room = ABSOLUTE + RELATIVE * np.abs(left)
+    return float(np.nanmax(np.abs(left - right) / room, initial=0.0))

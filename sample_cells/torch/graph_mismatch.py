@@ -1,0 +1,14 @@
+import torch
+import torch.nn as nn
+
+
+class ScriptedOtherwiseCell(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.input = nn.Linear(input_size, hidden_size)
+        self.recurrent = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):  # expect: graph-mismatch
+        if torch.jit.is_scripting():
+            return torch.tanh(self.input(x) + h)
+        return torch.tanh(self.input(x) + self.recurrent(h))

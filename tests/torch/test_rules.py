@@ -1,0 +1,30 @@
+"""Each rule finds its defect on its line and in its slot, in many styles, and neither the repaired twin nor a healthy
+cell that looks like it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch_rules as cells
+from cases import check, classes, expected, holds, seen
+
+BROKEN = [item for item in classes(cells) if expected(item)]
+HEALTHY = [item for item in classes(cells) if not expected(item)]
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("cell", HEALTHY, ids=lambda item: item.__name__)
+def test_a_healthy_cell_is_clean(cell: Any, seed: int) -> None:
+    assert seen(check(cell, backend="torch", seed=seed, **cells.NEEDS.get(cell.__name__, {}))) == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("cell", BROKEN, ids=lambda item: item.__name__)
+def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
+    holds(cell, backend="torch", seed=seed, **cells.NEEDS.get(cell.__name__, {}))
+
+
+def test_each_broken_cell_has_a_repaired_twin() -> None:
+    healthy = {item.__name__ for item in HEALTHY}
+    assert {f"{item.__name__}Repaired" for item in BROKEN} <= healthy
