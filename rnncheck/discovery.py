@@ -26,7 +26,7 @@ from rnncheck.errors import CallError
 from rnncheck.guesses import Ground, Guess, asked_for, fresh, guesses, learned, state_like
 from rnncheck.reading import Reading, readings
 from rnncheck.settings import Settings
-from rnncheck.signature import ANONYMOUS, KEPT, LIST
+from rnncheck.signature import ANONYMOUS, EACH, KEPT, LIST
 from rnncheck.structure import Structure, flatten
 from rnncheck.trace import equal
 from rnncheck.unroll import State
@@ -335,7 +335,9 @@ class Search:
                 self._note_shapes(bound, shapes, [tuple(leaf.shape) for leaf in back], 0, ambiguous=another)
                 return
         went_in, came_back = outline(guess.value, backend), outline(returned, backend)
-        self.misfits.append(Misfit(bound, self.shape, "wrong-state-structure", None, 0, went_in, came_back))
+        # As many parts as there are arguments for them are no accident.
+        sure = guess.declared and callee.signature.passing == EACH
+        self.misfits.append(Misfit(bound, self.shape, "wrong-state-structure", None, 0, went_in, came_back, sure))
 
     def _note_shapes(
         self, bound: Bound, before: Sequence[Any], after: Sequence[Any], step: int, *, ambiguous: bool = False
@@ -440,9 +442,8 @@ class Search:
 
 
 def _is_cache(before: Sequence[int], after: Sequence[int]) -> bool:
-    """Whether a slot ``(batch, time, ...)`` only became longer, as keys and values of attention do."""
-    longer = [axis for axis, (one, other) in enumerate(zip(before, after)) if one != other]
-    return len(before) == len(after) > 2 and len(longer) == 1 and longer[0] < len(before) - 1
+    """Whether a slot that was empty at first became longer, as the keys and values of attention do."""
+    return len(before) == len(after) and any(one == 0 != other for one, other in zip(before, after))
 
 
 def _handed_out(problem: Problem) -> str | None:
