@@ -142,24 +142,36 @@ def _ignores_input(cell: Cell, mutant: type, slots: Slots) -> Slots | None:
 
 
 def _detached(cell: Cell, mutant: type, slots: Slots) -> Slots | None:
+    """Where a slot that was not cut itself leads on to nothing but one that was, it is hard to say which are cut."""
     sound, broken = _run(cell, mutant, *_usual(cell))
     if not _same(_seen(sound), _seen(broken)):
         return None
-    before = {slot for slot in _all(cell) if _connected(cell, slot)}
+    before = [{slot for slot in _all(cell) if _connected(cell, slot, steps)} for steps in (2, 3)]
     with _broken(cell.bound, mutant):
-        after = {slot for slot in _all(cell) if _connected(cell, slot)}
-    cut = tuple(sorted(before - after))
-    return cut if cut and set(slots) <= set(cut) else None
+        after = [{slot for slot in _all(cell) if _connected(cell, slot, steps)} for steps in (2, 3)]
+    cut, cut_later = (tuple(sorted(sound - broken)) for sound, broken in zip(before, after))
+    return cut if cut and set(slots) <= set(cut) and cut == cut_later else None
 
 
-def _connected(cell: Cell, slot: int) -> bool:
-    """Whether a gradient flows from what the second step gives, through one slot, to what went into the first."""
+def _connected(cell: Cell, slot: int, steps: int) -> bool:
+    """Whether a gradient flows from what the last of a few steps gives, through one slot after the first of them, to
+    what went in."""
     gradients = _torch_gradients if cell.bound.backend.name == "torch" else _tf_gradients
     for number in (1, 2, 3):
         array, begin = _usual(cell, number)
-        if any(value is not None and np.any(value) for value in gradients(cell.bound, array, begin, slot)):
+        if any(value is not None and np.any(value) for value in gradients(cell.bound, array[:steps], begin, slot)):
             return True
     return False
+
+
+def _last(bound: Bound, array: Any, x: Any, state: Any, slot: int, cut: Callable[[Any], Any]) -> list[Any]:
+    """What the last step gives, all slots but one having been cut after the first, which is given ``x``."""
+    _, found, leaves = bound.split(bound.callee.call(x, state))
+    leaves = [leaf if index == slot else cut(leaf) for index, leaf in enumerate(leaves)]
+    output = None
+    for later in array[1:]:
+        output, found, leaves = bound.split(bound.callee.call(bound.inputs(later), found.build(leaves)))
+    return [*leaves, *flatten(output, bound.backend.is_tensor)[1]]
 
 
 def _torch_gradients(bound: Bound, array: Any, begin: State, slot: int) -> list[Any]:
@@ -167,38 +179,29 @@ def _torch_gradients(bound: Bound, array: Any, begin: State, slot: int) -> list[
 
     with torch.enable_grad():
         bound.begin(0)
-        x = bound.inputs(array[0])
-        sources = [leaf.requires_grad_() for leaf in [*bound.state(begin.arrays), x] if leaf.is_floating_point()]
-        leaves = bound.state(begin.arrays)
-        leaves = [source if leaf.is_floating_point() else leaf for leaf, source in zip(leaves, sources)]
-        _, found, leaves = bound.split(bound.callee.call(x, begin.structure.build([1 * leaf for leaf in leaves])))
-        leaves = [leaf if index == slot else leaf.detach() for index, leaf in enumerate(leaves)]
-        output, _, leaves = bound.split(bound.callee.call(bound.inputs(array[1]), found.build(leaves)))
-        results = [*leaves, *flatten(output, bound.backend.is_tensor)[1]]
+        leaves, x = bound.state(begin.arrays), bound.inputs(array[0])
+        sources = [value.requires_grad_() for value in [*leaves, x] if value.is_floating_point()]
+        # What is changed in place may be no leaf of the graph.
+        state = begin.structure.build([1 * leaf for leaf in leaves])
+        results = _last(bound, array, x, state, slot, lambda leaf: leaf.detach())
         total = sum((value * torch.linspace(1, 2, value.numel()).view(value.shape)).sum() for value in results)
         if not isinstance(total, torch.Tensor) or not total.requires_grad:
             return []
-        found_gradients = torch.autograd.grad(total, sources, allow_unused=True)
-    return [None if value is None else value.numpy() for value in found_gradients]
+        gradients = torch.autograd.grad(total, sources, allow_unused=True)
+    return [None if value is None else value.numpy() for value in gradients]
 
 
 def _tf_gradients(bound: Bound, array: Any, begin: State, slot: int) -> list[Any]:
     import tensorflow as tf
 
     bound.begin(0)
-    x = bound.inputs(array[0])
-    leaves = bound.state(begin.arrays)
+    leaves, x = bound.state(begin.arrays), bound.inputs(array[0])
     sources = [value for value in [*leaves, x] if value.dtype.is_floating]
     with tf.GradientTape() as tape:
-        for value in sources:
-            tape.watch(value)
-        _, found, leaves = bound.split(bound.callee.call(x, begin.structure.build(leaves)))
-        leaves = [leaf if index == slot else tf.stop_gradient(leaf) for index, leaf in enumerate(leaves)]
-        output, _, leaves = bound.split(bound.callee.call(bound.inputs(array[1]), found.build(leaves)))
-        results = [*leaves, *flatten(output, bound.backend.is_tensor)[1]]
-        total = tf.add_n(
-            [tf.reduce_sum(tf.reshape(value, [-1]) * tf.linspace(1.0, 2.0, tf.size(value))) for value in results]
-        )
+        tape.watch(sources)
+        results = _last(bound, array, x, begin.structure.build(leaves), slot, tf.stop_gradient)
+        flat = [tf.reshape(value, [-1]) for value in results]
+        total = tf.add_n([tf.reduce_sum(value * tf.linspace(1.0, 2.0, tf.size(value))) for value in flat])
     return [None if value is None else np.asarray(value) for value in tape.gradient(total, sources)]
 
 
