@@ -44,8 +44,9 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: f
         except CallError as error:
             refused = refused or error
             misfits.extend(search.misfits if search is not None else ())
-            # What a framework drives is called in no other way.
-            if misfits and misfits[0].bound.initial_declared and backend.drives(cell):
+            # What a framework drives is called in no other way, and as many numbers in another shape are its state.
+            declared = [misfit for misfit in misfits if misfit.bound.initial_declared]
+            if declared and (backend.drives(cell) or any(misfit.sure for misfit in declared)):
                 break
             if search is not None and settings.input_shape is None:
                 others = [widths.asked_for(text, shape) for text in search.complaints()]

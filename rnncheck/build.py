@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import shlex
 import time
@@ -31,7 +32,8 @@ TRIES, DEPTH, PATIENCE = 60, 6, 20.0
 class Built:
     """A constructed cell. ``kwargs`` are the arguments it was given, ``own`` whether it is ours to
     change: an instance is the user's, and so may be what a factory returns. ``image`` tells that its
-    arguments look like those of a cell that takes images, ``objects`` are the values that were passed."""
+    arguments look like those of a cell that takes images, ``objects`` are the values that were passed,
+    ``again`` constructs another one in the same way."""
 
     cell: Any
     kwargs: Mapping[str, Any] = field(default_factory=dict)
@@ -39,6 +41,7 @@ class Built:
     image: Image | None = None
     arguments: tuple[Argument, ...] = ()
     objects: tuple[Any, ...] = ()
+    again: Callable[[], Any] | None = None
 
     def width(self, role: str) -> int | None:
         """The size that was passed for the role ``input`` or ``hidden``, also within a configuration."""
@@ -225,7 +228,8 @@ class _Search:
     def _built(self, cell: Any, inference: Inference, arguments: Mapping[str, Any]) -> Built:
         own = inspect.isclass(self.constructor.make)
         objects = tuple(arguments.values())
-        return Built(cell, inference.kwargs, own, self.context.image, tuple(inference.arguments), objects)
+        again = functools.partial(self.constructor.make, **arguments)
+        return Built(cell, inference.kwargs, own, self.context.image, tuple(inference.arguments), objects, again)
 
     def _asked(self, inference: Inference) -> BuildError:
         """The error for arguments that cannot be told, with the line to type."""

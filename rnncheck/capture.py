@@ -25,12 +25,14 @@ METHOD = 0
 
 @dataclass(frozen=True)
 class Binding:
-    """In a frame, a local variable was bound to this tensor by the statement on this line."""
+    """In a frame, a local variable was bound to this tensor by the statement on this line, or, ``in_place``, the
+    numbers of the tensor that it had were changed there."""
 
     name: str
     line: int
     value: Any
     frame: int
+    in_place: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ class _Frame:
         self.line = frame.f_lineno
         self.arguments = self._variables(frame)
         self.known = {name: id(value) for name, value in self.arguments.items()}
+        self.versions = {name: _version(value) for name, value in self.arguments.items()}
         self.kept: list[Any] = list(self.arguments.values())
 
     def step(self, frame: FrameType, event: str, argument: Any) -> Any:
@@ -165,6 +168,11 @@ class _Frame:
         self.watcher.record.lines.add(frame.f_lineno)
         if event == "return":
             variables = dict(frame.f_locals)
+            if self.number != METHOD:
+                # What a helper computes in its return statement has no name.
+                for _, tensor in self._tensors(argument):
+                    if not any(tensor is value for value in variables.values()):
+                        self.watcher.record.bindings.append(Binding("", frame.f_lineno, tensor, self.number))
             self.watcher.record.returns[self.number] = Return(self.number, frame.f_lineno, argument, variables)
         self.line = frame.f_lineno
         return self.step
@@ -172,8 +180,13 @@ class _Frame:
     def _compare(self, frame: FrameType) -> None:
         record = self.watcher.record
         for name, value in self._variables(frame).items():
+            version = _version(value)
             if self.known.get(name) == id(value):
+                if self.versions.get(name) != version:
+                    self.versions[name] = version
+                    record.bindings.append(Binding(name, self.line, value, self.number, in_place=True))
                 continue
+            self.versions[name] = version
             self.known[name] = id(value)
             self.kept.append(value)
             if self.number == METHOD and name in self.arguments:
@@ -197,3 +210,11 @@ class _Frame:
             for index, part in enumerate(value):
                 if self.watcher.is_tensor(part):
                     yield f"[{index}]", part
+
+
+def _version(value: Any) -> int:
+    """How often a tensor of PyTorch was changed in place."""
+    try:
+        return int(getattr(value, "_version", 0))
+    except (RuntimeError, TypeError, ValueError):
+        return 0

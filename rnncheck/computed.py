@@ -52,7 +52,7 @@ def dropped(lab: Lab, main: Run, probe: Probe, slot: int, path: str | None) -> t
     for key, binding in _bindings(pairs.base).items():
         array = _array(lab, binding, value)
         # A second name for the same tensor computes nothing.
-        if id(binding.value) in seen or array is None or not different(array, value):
+        if not binding.name or id(binding.value) in seen or array is None or not different(array, value):
             continue
         if not _came_back(pairs.base, binding, array) and not _on_its_way(pairs.base, binding, slot):
             seen.add(id(binding.value))
@@ -154,8 +154,9 @@ def produced(step: Step, path: str | None) -> tuple[Span | None, ...]:
     record = step.recording
     lines = []
     for leaf in step.leaves:
-        bound = [binding.line for binding in record.in_method() if binding.value is leaf] if record else []
-        lines.append(bound[0] if bound else record.return_line if record else None)
+        bound = [binding for binding in record.in_method() if binding.value is leaf] if record else []
+        written = [binding.line for binding in bound if binding.in_place]
+        lines.append(written[-1] if written else bound[0].line if bound else record.return_line if record else None)
     return tuple(source.span(path, line) for line in lines)
 
 
@@ -218,10 +219,13 @@ def unheard(lab: Lab, probe: Probe, name: str, path: str | None) -> Span | None:
         for given, start in ((x, probe.start), (other_rows(x), probe.start), (x, everything))
     )
     entered: Span | None = None
+    known = [name]
     for key, binding in _bindings(base).items():
         if binding.frame != METHOD or any(binding.value is old for old in base.passed):
             continue
-        if not changes(lab, key, binding, [by_input]) and source.mentions(path, binding.line, [name]):
+        if changes(lab, key, binding, [by_input]):
+            known.append(binding.name)
+        elif source.mentions(path, binding.line, known):
             return source.span(path, binding.line)
         if entered is None and changes(lab, key, binding, [by_state]):
             entered = source.span(path, binding.line)
@@ -252,7 +256,9 @@ def retyped(lab: Lab, main: Run, initial: Initial, path: str | None) -> Iterator
         lines = [
             binding.line
             for binding in _bindings(step).values()
-            if dtype(binding.value) == after and id(binding.value) not in known
+            if dtype(binding.value) == after
+            and id(binding.value) not in known
+            and tuple(binding.value.shape) == tuple(step.leaves[slot].shape)
         ]
         end = step.recording.return_line if step.recording else None
         yield Retyped(slot, before, after, source.span(path, lines[0] if lines else end))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import itertools
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from rnncheck.errors import CallError
 from rnncheck.guesses import Ground, Guess, asked_for, fresh, guesses, learned, state_like
 from rnncheck.reading import Reading, readings
 from rnncheck.settings import Settings
-from rnncheck.signature import ANONYMOUS, KEPT, LIST
+from rnncheck.signature import ANONYMOUS, EACH, KEPT, LIST
 from rnncheck.structure import Structure, flatten
 from rnncheck.trace import equal
 from rnncheck.unroll import State
@@ -54,7 +55,7 @@ class NotAccepted(Exception):
 class Misfit:
     """A call that was taken, and came back with something that is no next state: what a ``rule`` is about.
 
-    ``slot`` is where they differ, None for no one slot.
+    ``slot`` is where they differ, None for no one slot. ``sure``: by nothing but an axis.
     """
 
     bound: Bound
@@ -64,6 +65,7 @@ class Misfit:
     step: int
     went_in: str
     came_back: str
+    sure: bool = False
 
 
 class NoNextState(CallError):
@@ -131,7 +133,7 @@ class Search:
                     if bound is not None:
                         return self._with_rows_apart(bound, guess, forms, likely)
                     # What a framework drives it starts as the cell declares, and in no other way.
-                    if driven and any(misfit.bound.initial_declared for misfit in self.misfits):
+                    if any(misfit.bound.initial_declared and (driven or misfit.sure) for misfit in self.misfits):
                         raise self._explained(methods) from self._cause()
                     if undo is not None:
                         undo()
@@ -320,19 +322,35 @@ class Search:
         bound = Bound(callee, convention, list(leaves), guess.source, declared, dtype, ground.batch)
         shapes = [tuple(leaf.shape) for leaf in leaves]
         places = [returned[1]] if driven and reading.at == 1 else state_like(ground, returned)[:1] if not driven else []
+        # A single tensor of another width that is not called a state is an output.
+        names = _returned_names(callee.cell, callee.method)
+        alone = not driven and backend.is_tensor(returned) and not any(map(is_state_name, names))
+        if alone and math.prod(returned.shape) != math.prod(shapes[0]):
+            places = []
         for place in places:
             found, back = flatten(place, backend.is_tensor)
             if structure.compatible(skeleton, found) and len(back) == len(shapes):
-                self._note_shapes(bound, shapes, [tuple(leaf.shape) for leaf in back], 0)
+                fits = [flatten(part, backend.is_tensor)[1] for part in state_like(ground, returned)]
+                another = any([tuple(leaf.shape) for leaf in part] == shapes for part in fits)
+                self._note_shapes(bound, shapes, [tuple(leaf.shape) for leaf in back], 0, ambiguous=another)
                 return
         went_in, came_back = outline(guess.value, backend), outline(returned, backend)
-        self.misfits.append(Misfit(bound, self.shape, "wrong-state-structure", None, 0, went_in, came_back))
+        # As many parts as there are arguments for them are no accident.
+        sure = guess.declared and callee.signature.passing == EACH
+        self.misfits.append(Misfit(bound, self.shape, "wrong-state-structure", None, 0, went_in, came_back, sure))
 
-    def _note_shapes(self, bound: Bound, before: Sequence[Any], after: Sequence[Any], step: int) -> None:
+    def _note_shapes(
+        self, bound: Bound, before: Sequence[Any], after: Sequence[Any], step: int, *, ambiguous: bool = False
+    ) -> None:
         for slot, (one, other) in enumerate(zip(before, after)):
-            if one != other:
+            if one != other and not _is_cache(one, other):
                 sizes = ["x".join(map(str, shape)) or "a scalar" for shape in (one, other)]
-                self.misfits.append(Misfit(bound, self.shape, "state-shape-mismatch", slot, step, *sizes))
+                # As many numbers in another shape are the state, unless something else that came back may be it.
+                sure = math.prod(one) == math.prod(other) and not ambiguous
+                went_in, came_back = sizes
+                self.misfits.append(
+                    Misfit(bound, self.shape, "state-shape-mismatch", slot, step, went_in, came_back, sure)
+                )
                 return
 
     def _reads(self, bound: Bound) -> bool:
@@ -421,6 +439,11 @@ class Search:
         hint = _handed_out(problem) or hint
         details = usertrace.format_user(reason.cause) if reason.cause is not None else None
         return CallError(f"{callee.name} {reason}", hint=hint, details=details)
+
+
+def _is_cache(before: Sequence[int], after: Sequence[int]) -> bool:
+    """Whether a slot that was empty at first became longer, as the keys and values of attention do."""
+    return len(before) == len(after) and any(one == 0 != other for one, other in zip(before, after))
 
 
 def _handed_out(problem: Problem) -> str | None:

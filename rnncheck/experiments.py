@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,7 +119,8 @@ def _observed(
             initial = Initial("ones, since zeros give NaN", False, (False,) * len(ones.arrays))
     if not main.finite:
         return _nonfinite(lab, main, initial, built, shape)
-    trace = _trace(lab, initial, main, repeatable, declared) if lab.slots else _layer_trace(lab, initial, shape)
+    draw = functools.partial(_drawn, lab, built, shape)
+    trace = _trace(lab, initial, main, repeatable, declared, draw) if lab.slots else _layer_trace(lab, initial, shape)
     trace = dataclasses.replace(trace, leak=leak)
     mixing, span = _row_leak(lab, trace, main, shape)
     change = None if mixing is None else mixing.change
@@ -262,7 +264,24 @@ def _first_run(lab: Lab) -> tuple[Lab, Run, bool, Leak | None]:
     return again, main, repeatable, leak
 
 
-def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bool | None) -> Trace:
+def _drawn(lab: Lab, built: Built, shape: tuple[int, ...], number: int) -> list[Array]:
+    """The weights of another cell, constructed in the same way; none where that fails."""
+    bound, backend = lab.bound, lab.bound.backend
+    if built.again is None:
+        return []
+    backend.seed(lab.seed + 1000 + number)
+    try:
+        cell = backend.unwrap(built.again())
+        backend.prepare(cell, (bound.batch, *shape))
+        # Some weights are only made by the first call.
+        callee = dataclasses.replace(bound.callee, cell=cell)
+        callee.call(bound.inputs(lab.inputs[0]), lab.initial.structure.build(bound.state(lab.initial.arrays)))
+        return [weight.read() for weight in backend.weights(cell)]
+    except Exception:
+        return []
+
+
+def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bool | None, draw: growth.Draw) -> Trace:
     bound, slots = lab.bound, lab.slots
     backend = bound.backend
     method = _method(bound)
@@ -314,15 +333,15 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         cuts=tuple(cuts),
         mutations=tuple(mutation.mutations(lab, main, method.path)),
         retyped=tuple(computed.retyped(lab, main, initial, method.path)),
-        growth=tuple(growth.exploding(lab, main)),
-        decay=_decay(lab, seen.probe, gradients),
+        growth=tuple(growth.exploding(lab, main, draw)),
+        decay=_decay(lab, seen.probe, gradients, draw),
         forms=graphs.forms(lab),
         mismatch=graphs.mismatch(lab, main, graphs.forms(lab), _starts_itself(initial), method.path),
         swap=_swap(bound, lab, main, seen.probe, bindings, method) if all(behaviour.moves) else None,
     )
 
 
-def _decay(lab: Lab, probe: Probe, gradients: Gradients | None) -> float | None:
+def _decay(lab: Lab, probe: Probe, gradients: Gradients | None, draw: growth.Draw) -> float | None:
     """By how much the gradient through the state shrinks per step, where that is hardly any at all."""
     if gradients is None:
         return None
@@ -346,7 +365,7 @@ def _decay(lab: Lab, probe: Probe, gradients: Gradients | None) -> float | None:
         found = backend.gradients(run, [*zip(probe.start.arrays, map(backend.dtype, leaves))], [])
         return found.sources[0]
 
-    return growth.vanishing(lab, through)
+    return growth.vanishing(lab, through, draw)
 
 
 def _starts_itself(initial: Initial) -> bool:

@@ -1,7 +1,6 @@
 """How the state and the gradient through it grow or shrink from step to step, with the weights as they are.
 
-What depends on the luck of one draw is not said: the weights are shuffled, each among its own numbers, and it has to
-hold again.
+What depends on the luck of one draw is not said: the cell is constructed again, and it has to hold for its weights too.
 """
 
 from __future__ import annotations
@@ -23,19 +22,23 @@ GROWS, GROWS_BY_WEIGHTS = 1.05, 1.2
 STEADY = 1.02
 GEOMETRIC = 0.9
 """How much slower than before it may grow and still not be a power of the time."""
-SHUFFLES = 6
+DRAWS = 6
 DECAYS = 1e-3
 """A gradient that shrinks to less at every step has a half-life of a tenth of a step."""
 
 
-def exploding(lab: Lab, main: Run) -> list[Growth]:
+Draw = Callable[[int], Sequence[Array]]
+"""The weights of another cell that was constructed in the same way, by the number of the draw; none where it cannot."""
+
+
+def exploding(lab: Lab, main: Run, draw: Draw) -> list[Growth]:
     """The slots that grow geometrically."""
     slots = [slot for slot in lab.slots if lab.initial.arrays[slot].dtype.kind == "f"]
     hinted = [slot for slot in slots if _hint(main, slot)]
     if not hinted:
         return []
     factors = {slot: [factor] for slot in hinted if (factor := _factor(lab, slot)) is not None}
-    for _ in _shuffled(lab):
+    for _ in _redrawn(lab, draw):
         for slot in list(factors):
             again = _factor(lab, slot)
             if again is None:
@@ -82,30 +85,31 @@ def _size(array: Array) -> float:
     return float(np.sqrt(np.mean(np.square(array.astype("float64"))))) if array.size else 0.0
 
 
-def _shuffled(lab: Lab) -> Iterator[None]:
-    """The cell with each weight's numbers in another order, several times."""
+def _redrawn(lab: Lab, draw: Draw) -> Iterator[None]:
+    """The cell with the weights of others that were constructed in the same way; not at all where none can be."""
     backend, cell = lab.bound.backend, lab.bound.cell
     weights = backend.weights(cell)
     before = backend.snapshot(cell)
-    rng = np.random.default_rng((lab.seed, 9))
-    saved = [weight.read() for weight in weights]
     try:
-        for _ in range(SHUFFLES if weights else 0):
-            for weight, values in zip(weights, saved):
-                weight.assign(rng.permutation(values.reshape(-1)).reshape(values.shape))
+        for number in range(DRAWS if weights else 0):
+            drawn = draw(number)
+            if [array.shape for array in drawn] != [weight.shape for weight in weights]:
+                return
+            for weight, values in zip(weights, drawn):
+                weight.assign(values)
             yield
     finally:
         before.restore()
 
 
-def vanishing(lab: Lab, through: Callable[[int], Sequence[float | None]]) -> float | None:
+def vanishing(lab: Lab, through: Callable[[int], Sequence[float | None]], draw: Draw) -> float | None:
     """By how much the gradient through the whole state shrinks per step, where that is less than a thousandth under
     all of these weights; ``through(steps)`` gives the largest derivative of the state after so many steps by each
     slot that went in."""
     found = _decay(through)
     if found is None:
         return None
-    for _ in _shuffled(lab):
+    for _ in _redrawn(lab, draw):
         again = _decay(through)
         if again is None:
             return None

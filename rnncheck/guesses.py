@@ -90,6 +90,7 @@ def _likely(ground: Ground) -> Iterator[Guess]:
         declared = Guess(state, provider, True)
         yield declared
         yield from _cast(backend, declared, ground.dtype)
+        yield from _for_each_row(ground, declared)
         if not flatten(state, backend.is_tensor)[1]:
             yield from _from_returned(ground, state, provider)
     if ground.asked is not None:
@@ -242,6 +243,16 @@ def _or_zeros(
             reached = Guess(candidate, f"{name}, after one step", False)
             zeros = dataclasses.replace(adapted, declared=False)
             yield from (reached, zeros) if reached_first else (zeros, reached)
+
+
+def _for_each_row(ground: Ground, guess: Guess) -> Iterator[Guess]:
+    """The state of one row, as a provider without a batch size makes it, for every row."""
+    backend = ground.backend
+    found, leaves = flatten(guess.value, backend.is_tensor)
+    if ground.batch > 1 and leaves and all(len(leaf.shape) == 2 and int(leaf.shape[0]) == 1 for leaf in leaves):
+        rows = [np.repeat(backend.numpy(leaf), ground.batch, axis=0) for leaf in leaves]
+        same = [backend.like(leaf, array, backend.dtype(leaf)) for leaf, array in zip(leaves, rows)]
+        yield dataclasses.replace(guess, value=found.build(same))
 
 
 def _cast(backend: Backend, guess: Guess, dtype: str) -> Iterator[Guess]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from rnncheck import source
 from rnncheck.backends.base import Backend
 from rnncheck.backends.snapshot import Snapshot
-from rnncheck.backends.surroundings import outside
+from rnncheck.backends.surroundings import is_value, outside
 from rnncheck.capture import recording
 from rnncheck.probes import Lab
 from rnncheck.structure import flatten
@@ -17,21 +18,36 @@ from rnncheck.unroll import Run, different
 
 
 def leak(lab: Lab, before: Snapshot, path: str | None) -> Leak | None:
-    """What makes the run over ``lab.inputs`` depend on which other sequence ran before it.
+    """What makes the run over ``lab.inputs`` depend on whether another sequence ran before it.
 
-    ``before`` is the cell before its first run, from which the run can be repeated. A counter, a lazily made mask and
-    a generator of random numbers go on whatever the sequence was, and are no memory of it.
+    ``before`` is the cell before its first run. Each sequence begins as a user would begin it: what the cell resets
+    when it starts anew is reset, and all random numbers start again.
     """
-    one, other = (_after_another(lab, before, number) for number in (60, 61))
-    if alike(one, other):
+    before.restore()
+    first = _fresh(lab, before, 0)
+    before.restore()
+    _fresh(lab, before, 60)
+    again = _fresh(lab, before, 0)
+    after = _numbers_by_place(lab)
+    before.restore()
+    if alike(first, again):
         return None
-    names = _changed(lab, before)
-    span = None
-    if names:
-        before.restore()
-        span = source.span(path, _written(lab, names))
+    now = _numbers_by_place(lab)
+    names = [name for name in now if not _same(now[name], after.get(name, []))]
+    span = source.span(path, _written(lab, names)) if names else None
     before.restore()
     return Leak(tuple(names), span)
+
+
+def _fresh(lab: Lab, before: Snapshot, number: int) -> Run:
+    """A run over the recorded inputs (number 0), or over others, that begins anew."""
+    bound = lab.bound
+    before.reseed()
+    inputs = lab.other_inputs(number, len(lab.inputs)) if number else lab.inputs
+    x = bound.inputs(inputs[0])
+    bound.backend.restart(bound.cell, bound.batch, x)
+    next(bound.backend.initial_states(bound.cell, bound.batch, x), None)
+    return lab.run(inputs, lab.initial)
 
 
 def alike(left: Run, right: Run) -> bool:
@@ -43,15 +59,6 @@ def alike(left: Run, right: Run) -> bool:
     )
 
 
-def _after_another(lab: Lab, before: Snapshot, number: int) -> Run:
-    """The run over the recorded inputs, after one over others."""
-    before.restore()
-    lab.run(lab.other_inputs(number, len(lab.inputs)), lab.initial)
-    run = lab.run(lab.inputs, lab.initial)
-    before.restore()
-    return run
-
-
 def _places(lab: Lab) -> dict[str, Callable[[], Any]]:
     """All that the cell may write to, by the user's names: what it keeps, and what stands around its class."""
     backend, cell = lab.bound.backend, lab.bound.cell
@@ -60,26 +67,23 @@ def _places(lab: Lab) -> dict[str, Callable[[], Any]]:
     for name in backend.kept(cell):
         if name not in held:
             found[f"self.{name}"] = lambda name=name: backend.kept(cell).get(name)  # type: ignore[misc]
+    for path, holder in backend.holders(cell):
+        for name, value in vars(holder).items():
+            attribute = f"self.{path}.{name}" if path else f"self.{name}"
+            if name not in backend.internal() and not isinstance(value, bool) and is_value(value):
+                found.setdefault(attribute, lambda holder=holder, name=name: vars(holder).get(name))  # type: ignore[misc]
     for weight in backend.weights(cell):
         found.setdefault(f"self.{weight.name}", weight.read)
     found.update(outside(cell))
     return found
 
 
-def _changed(lab: Lab, before: Snapshot) -> list[str]:
-    """The places that another sequence fills with other numbers."""
-    backend = lab.bound.backend
-    seen: list[Mapping[str, list[Any]]] = []
-    for number in (60, 61):
-        before.restore()
-        lab.run(lab.other_inputs(number, len(lab.inputs)), lab.initial)
-        seen.append({name: _numbers(backend, look()) for name, look in _places(lab).items()})
-    before.restore()
-    one, other = seen
-    return [name for name in one if not _same(one[name], other.get(name, []))]
+def _numbers_by_place(lab: Lab) -> Mapping[str, list[Any]]:
+    return {name: _numbers(lab.bound.backend, look()) for name, look in _places(lab).items()}
 
 
 def _numbers(backend: Backend, value: Any) -> list[Any]:
+    value = list(value) if isinstance(value, (deque, set)) else value
     skeleton, leaves = flatten(value, lambda part: backend.is_tensor(part) or hasattr(part, "__array__"))
     arrays = [backend.numpy(leaf) if backend.is_tensor(leaf) else leaf.__array__().copy() for leaf in leaves]
     return [*arrays, *_constants(skeleton)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +11,12 @@ import numpy as np
 from rnncheck import source
 from rnncheck.backends.base import Array
 from rnncheck.capture import recording
+from rnncheck.errors import CallError
 from rnncheck.probes import Lab
 from rnncheck.signature import KEPT
 from rnncheck.structure import flatten
 from rnncheck.trace import Mutation, Span
-from rnncheck.unroll import Run, Step, different
+from rnncheck.unroll import Run, State, Step, different
 
 
 def mutations(lab: Lab, main: Run, path: str | None) -> list[Mutation]:
@@ -22,11 +24,26 @@ def mutations(lab: Lab, main: Run, path: str | None) -> list[Mutation]:
     if lab.bound.convention.signature.passing == KEPT:
         return []
     found: dict[int, Mutation] = {}
-    for index, step in enumerate(main.steps):
+    starts = [lab.initial, *(main.after(index) for index in range(len(main.steps) - 1))]
+    cases = [(lab.inputs[index], start, step) for index, (start, step) in enumerate(zip(starts, main.steps))]
+    for inputs, start, step in (*cases, *_loud(lab, main)):
         for mutation in _of(lab, step):
             if mutation.slot not in found:
-                found[mutation.slot] = _placed(lab, main, index, mutation, path)
+                found[mutation.slot] = _placed(lab, inputs, start, mutation, path)
     return list(found.values())
+
+
+def _loud(lab: Lab, main: Run) -> Iterator[tuple[Array, State, Step]]:
+    """A step from a state so large that what clips in place has something to clip."""
+    start = main.after(len(main.steps) - 1)
+    rng = np.random.default_rng((lab.seed, 11))
+    arrays = [
+        (3 * rng.standard_normal(array.shape)).astype(array.dtype) if array.dtype.kind == "f" else array
+        for array in start.arrays
+    ]
+    start = State(start.structure, arrays)
+    with contextlib.suppress(CallError):
+        yield lab.inputs[0], start, lab.run(lab.inputs[:1], start, record=True).steps[0]
 
 
 def _of(lab: Lab, step: Step) -> Iterator[Mutation]:
@@ -35,9 +52,9 @@ def _of(lab: Lab, step: Step) -> Iterator[Mutation]:
     handed_back = any(part is step.given for part in _containers(step.returned_value))
     for slot in lab.slots:
         tensor = step.passed[slot]
-        value = backend.numpy(tensor)
-        if different(value, step.previous[slot]):
-            yield Mutation(slot, None, step.leaves[slot] is tensor, _is_queue(step.previous[slot], value), None)
+        value, before = step.afterwards[slot], step.previous[slot]
+        if different(value, before):
+            yield Mutation(slot, None, step.leaves[slot] is tensor, _is_queue(before, value), None)
         elif len(now) == len(step.passed) and now[slot] is not tensor:
             yield Mutation(slot, type(step.given).__name__, handed_back, False, None)
 
@@ -56,21 +73,24 @@ def _containers(value: Any) -> Iterator[Any]:
 
 
 def _is_queue(before: Array, after: Array) -> bool:
-    """Whether at least half of the numbers of each row are old ones, in their place or shifted along an axis."""
+    """Whether at least half of the numbers of each row are old ones, shifted along an axis or with whole slices of it
+    written anew."""
     if before.ndim < 3:
         return False
-    for axis in range(before.ndim):
+    for axis in range(1, before.ndim):
+        others = tuple(other for other in range(before.ndim) if other != axis)
         for shift in (-1, 0, 1):
             kept = np.roll(before, shift, axis) == after
-            if kept.mean() >= 0.5 and different(before, after):
+            slices = kept.all(axis=others)
+            whole = bool((slices | (~kept).any(axis=others)).all()) and bool(slices.any())
+            if slices.mean() >= 0.5 and whole:
                 return True
     return False
 
 
-def _placed(lab: Lab, main: Run, index: int, mutation: Mutation, path: str | None) -> Mutation:
+def _placed(lab: Lab, inputs: Array, start: State, mutation: Mutation, path: str | None) -> Mutation:
     """With the statement that changed it, seen while the step runs once more."""
     bound, backend = lab.bound, lab.bound.backend
-    start = main.after(index - 1) if index else lab.initial
     leaves = bound.state(start.arrays)
     given = start.structure.build(leaves)
     slot = mutation.slot
@@ -84,6 +104,6 @@ def _placed(lab: Lab, main: Run, index: int, mutation: Mutation, path: str | Non
     bound.begin(lab.seed)
     watched = {"state": tensor if mutation.container is None else container}
     with backend.without_gradient(), recording(bound.callee.code, backend.is_tensor, watched=watched) as record:
-        bound.callee.call(bound.inputs(lab.inputs[index]), given)
+        bound.callee.call(bound.inputs(inputs), given)
     span: Span | None = source.span(path, record.changed.get("state"))
     return Mutation(slot, mutation.container, mutation.returned, mutation.queue, span)

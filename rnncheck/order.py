@@ -77,7 +77,8 @@ def _handed_on(main: Run, one: int, other: int) -> bool:
 def _gated_away(lab: Lab, probe: Probe, slopes: dict[tuple[int, int], Array | None], slot: int, place: int) -> bool:
     """Whether the slot's only unit-wise linear update, under a gate, comes back in another's place."""
     away = slopes[slot, place]
-    if away is None or slopes[slot, slot] is not None or slopes[place, place] is not None:
+    # Two that feed each other crosswise may be meant to.
+    if away is None or any(slopes[other] is not None for other in ((slot, slot), (place, place), (place, slot))):
         return False
     again = _slope(lab, Probe(probe.start, probe.others, varied(probe.inputs)), slot, place)
     return again is not None and bool((np.abs(again - away) > ALIKE * np.abs(away)).any())

@@ -224,7 +224,8 @@ class _Observation:
 
     def _hears(self, first: Probe) -> bool:
         """Whether any other inputs, louder ones too, change anything from any state."""
-        for start in (first.start, self.lab.initial, self.long.after(self.effort.offsets[-1])):
+        anywhere = self._probe("normal").start
+        for start in (first.start, self.lab.initial, anywhere, self.long.after(self.effort.offsets[-1])):
             for number, scale in enumerate((1.0, *INPUT_SCALES)):
                 one, other = (
                     _louder(self.lab.other_inputs(20 + 2 * number + at, self.effort.window), scale) for at in (0, 1)

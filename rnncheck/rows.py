@@ -101,11 +101,18 @@ def _pair(
 def _differ(bound: Bound, one: Step, other: Step, row: int) -> float:
     """How much the other rows of what came back differ."""
     pairs = enumerate(zip(one.returned, other.returned))
-    slots = [_elsewhere(a, b, bound.rows_axis(slot), row) for slot, (a, b) in pairs]
+    slots = [min(_elsewhere(a, b, axis, row) for axis in _axes(bound, slot)) for slot, (a, b) in pairs]
     outputs = [
         _elsewhere(a, b, output_axis(bound.form, bound.batch, a.shape), row) for a, b in zip(one.outputs, other.outputs)
     ]
     return max([*slots, *outputs], default=0.0)
+
+
+def _axes(bound: Bound, slot: int) -> list[int | None]:
+    """The axes of a slot that may be that of the rows: as many layers as rows make two of them."""
+    if bound.rows_axis(slot) is None:
+        return [None]
+    return [axis for axis, size in enumerate(bound.initial[slot].shape) if int(size) == bound.batch]
 
 
 def _near(form: Form, rng: np.random.Generator, values: Array, dtype: str) -> Array:
@@ -119,7 +126,7 @@ def _near(form: Form, rng: np.random.Generator, values: Array, dtype: str) -> Ar
 def _with_row(bound: Bound, slot: int, array: Array, row: int, rng: np.random.Generator) -> Array:
     """The slot with a value a little off in one row, where the cell has already moved it."""
     axis = bound.rows_axis(slot)
-    if axis is None or array.dtype.kind not in "fc" or not array.any():
+    if axis is None or array.shape.count(bound.batch) > 1 or array.dtype.kind not in "fc" or not array.any():
         return array
     rows = np.moveaxis(np.array(array, copy=True), axis, 0)
     rows[row] *= 1 + STEP * rng.standard_normal(rows[row].shape)

@@ -23,7 +23,7 @@ class Step:
 
     ``structure`` is that of the state that came back. The tensors themselves (``passed``, ``leaves``,
     ``output_tensors``), the state as it was ``given`` and the ``returned_value`` are kept only when the step was
-    recorded.
+    recorded, as are the numbers that were in those passed ``afterwards``.
     """
 
     previous: list[Array]
@@ -35,6 +35,7 @@ class Step:
     given: Any = None
     returned_value: Any = None
     passed: Sequence[Any] = ()
+    afterwards: Sequence[Array] = ()
     leaves: Sequence[Any] = ()
     output_tensors: Sequence[Any] = ()
 
@@ -98,6 +99,7 @@ def unroll(bound: Bound, seed: int, inputs: Array, start: State, *, record: bool
                 given=given,
                 returned_value=returned,
                 passed=leaves,
+                afterwards=[backend.numpy(leaf) for leaf in leaves],
                 leaves=following,
                 output_tensors=output_tensors,
             )

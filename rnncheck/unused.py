@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,7 +28,7 @@ def settled(lab: Lab, main: Run, probe: Probe, weights: Sequence[Weight], path: 
     ran = set().union(*(step.recording.lines for step in main.steps if step.recording), set())
     marked = {}
     for name in owners:
-        mentions = source.mentions_of(type(lab.bound.cell), name)
+        mentions = source.mentions_of(type(lab.bound.cell), re.split(r"\W", name)[0])
         if any(mention.conditional or mention.path != path or mention.line not in ran for mention in mentions):
             continue
         marked[name] = source.span(path, min((mention.line for mention in mentions), default=None))
@@ -35,8 +36,9 @@ def settled(lab: Lab, main: Run, probe: Probe, weights: Sequence[Weight], path: 
 
 
 def owner(name: str) -> str:
-    """The attribute of the cell under which a weight stands."""
-    return name.partition(".")[0].partition("[")[0]
+    """The part of the cell under which a weight stands: an attribute, or one of those in a list."""
+    found = re.match(r"\w+(?:\.\d+|\[\d+\])*", name)
+    return found[0] if found else name
 
 
 def _marked(lab: Lab, probe: Probe, weight: Weight, marked: dict[str, Span | None]) -> Weight:

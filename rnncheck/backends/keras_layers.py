@@ -40,8 +40,9 @@ class KerasLayers(Backend):
         layers = [part for _, part in self._parts(cell) if not self.is_weight(part)]
         trackers = [vars(layer)["_tracker"] for layer in layers if "_tracker" in vars(layer)]
         values, around = self._around(cell)
-        numbers = [self.keep(tensor) for tensor, _, _ in self._variables(cell)]
-        return Snapshot([*layers, *trackers], [*numbers, *around], values)
+        seeds = [self.keep(tensor) for tensor, name, _ in self._variables(cell) if "seed" in name]
+        numbers = [self.keep(tensor) for tensor, name, _ in self._variables(cell) if "seed" not in name]
+        return Snapshot([*layers, *trackers], [*numbers, *around], values, seeds)
 
     def weights(self, cell: Any) -> list[Weight]:
         return [

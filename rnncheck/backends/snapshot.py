@@ -22,11 +22,18 @@ Restore = Callable[[], None]
 
 
 class Snapshot:
-    """Remembers ``holders`` (objects with attributes), ``numbers`` (each a function that puts one tensor's
-    numbers back) and the contents of what stands ``around``. ``restore`` may be called any number of times."""
+    """Remembers ``holders`` (objects with attributes), ``numbers`` (each a function that puts one tensor's numbers
+    back), the contents of what stands ``around``, and likewise the state of its ``randomness``. ``restore`` may be
+    called any number of times."""
 
-    def __init__(self, holders: Iterable[Any], numbers: Iterable[Restore], around: Iterable[Any] = ()) -> None:
-        self._numbers = list(numbers)
+    def __init__(
+        self,
+        holders: Iterable[Any],
+        numbers: Iterable[Restore],
+        around: Iterable[Any] = (),
+        randomness: Iterable[Restore] = (),
+    ) -> None:
+        self._numbers, self._randomness = list(numbers), list(randomness)
         self._attributes = [(holder, dict(vars(holder))) for holder in holders]
         self._contents: list[tuple[Any, Any]] = []
         seen: set[int] = set()
@@ -65,7 +72,7 @@ class Snapshot:
             self._contents.append((value, value.getstate()))
         elif hasattr(value, "manual_seed") and hasattr(value, "get_state"):
             seen.add(id(value))
-            self._numbers.append(functools.partial(value.set_state, value.get_state()))
+            self._randomness.append(functools.partial(value.set_state, value.get_state()))
         elif _is_own(value):
             seen.add(id(value))
             self._attributes.append((value, dict(vars(value))))
@@ -81,7 +88,15 @@ class Snapshot:
             current.update(attributes)
         for value, contents in self._contents:
             _refill(value, contents)
-        for put_back in self._numbers:
+        for put_back in (*self._numbers, *self._randomness):
+            put_back()
+
+    def reseed(self) -> None:
+        """Put back the generators of random numbers alone."""
+        for value, contents in self._contents:
+            if isinstance(value, (np.random.Generator, np.random.RandomState, random.Random)):
+                _refill(value, contents)
+        for put_back in self._randomness:
             put_back()
 
 

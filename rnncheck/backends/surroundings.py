@@ -1,4 +1,5 @@
-"""What stands around a cell's class and may hold numbers: globals of its module, attributes of the class, closures."""
+"""What stands around a cell's class and may hold numbers: globals of its module, attributes of the class, closures,
+defaults of arguments."""
 
 from __future__ import annotations
 
@@ -22,6 +23,8 @@ def outside(cell: Any) -> dict[str, Callable[[], Any]]:
         found[f"{cls.__name__}.{name}"] = lambda cls=cls, name=name: vars(cls).get(name)  # type: ignore[misc]
     for name, closed in _closures(cell):
         found[name] = lambda closed=closed: _contents(closed)  # type: ignore[misc]
+    for name, default in _defaults(cell):
+        found[name] = lambda default=default: default  # type: ignore[misc]
     return found
 
 
@@ -42,7 +45,7 @@ def remember(cell: Any) -> tuple[list[Any], Callable[[], None]]:
             if _contents(cell_of) is not value:
                 cell_of.cell_contents = value
 
-    values = [value for _, _, value in held] + [value for _, _, value in own] + [value for _, value in closed]
+    values = [*(value for *_, value in (*held, *own, *closed)), *(value for _, value in _defaults(cell))]
     return values, restore
 
 
@@ -63,7 +66,7 @@ def _globals(cell: Any) -> Iterator[tuple[str, dict[str, Any], str]]:
     for function in _functions(cell):
         for name in _mentioned(function.__code__):
             space = function.__globals__
-            if name in space and (id(space), name) not in seen and _is_value(space[name]):
+            if name in space and (id(space), name) not in seen and is_value(space[name]):
                 seen.add((id(space), name))
                 yield name, space, name
 
@@ -76,15 +79,25 @@ def _mentioned(code: Any) -> set[str]:
 def _attributes(cell: Any) -> Iterator[tuple[type, str]]:
     for base in _classes(cell):
         for name, value in list(vars(base).items()):
-            if not name.startswith("__") and _is_value(value):
+            if not name.startswith("__") and is_value(value):
                 yield base, name
 
 
 def _closures(cell: Any) -> Iterator[tuple[str, CellType]]:
     for function in _functions(cell):
         for name, closed in zip(function.__code__.co_freevars, function.__closure__ or ()):
-            if name != "__class__" and _is_value(_contents(closed)):
+            if name != "__class__" and is_value(_contents(closed)):
                 yield name, closed
+
+
+def _defaults(cell: Any) -> Iterator[tuple[str, Any]]:
+    """Arguments whose default is a container, which is made once."""
+    for function in _functions(cell):
+        names = function.__code__.co_varnames[: function.__code__.co_argcount]
+        given = function.__defaults__ or ()
+        for name, value in (*zip(names[len(names) - len(given) :], given), *(function.__kwdefaults__ or {}).items()):
+            if isinstance(value, KINDS):
+                yield name, value
 
 
 def _contents(closed: CellType) -> Any:
@@ -94,8 +107,8 @@ def _contents(closed: CellType) -> Any:
         return None
 
 
-def _is_value(value: Any) -> bool:
-    """A number, a container, an array or a tensor; nothing is one too, since a tensor may come there."""
+def is_value(value: Any) -> bool:
+    """Whether this is a number, a container, an array or a tensor; or nothing, since a tensor may come there."""
     if value is None or isinstance(value, (int, float, complex, *KINDS)):
         return True
     numpy, torch, tensorflow = (sys.modules.get(name) for name in ("numpy", "torch", "tensorflow"))

@@ -79,7 +79,8 @@ class TorchModules(TorchTensors, Backend):
 
     def compilers(self, cell: Any) -> Mapping[str, Callable[[], contextlib.AbstractContextManager[Callable[..., Any]]]]:
         """Scripted, where the class is written for that."""
-        written_for = not isinstance(cell, torch.jit.ScriptModule) and source.names_attribute(type(cell), "jit")
+        written_for = source.names_attribute(type(cell), "jit") or hasattr(cell, "__prepare_scriptable__")
+        written_for = written_for and not isinstance(cell, torch.jit.ScriptModule)
         return {"torch.jit.script": lambda: _scripted(cell)} if written_for else {}
 
     def channels_last(self) -> bool:

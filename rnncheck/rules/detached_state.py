@@ -73,6 +73,7 @@ def _finding(trace: Trace, cuts: Sequence[Cut]) -> Finding:
         suggestion=None if severity == "note" else "let the gradient through: use the state itself",
         related=tuple(Related(line, "cut here too") for line in lines),
         evidence={"by_value": "changes", "by_gradient": "not connected", "cut": first.way},
+        explained_by="state-dtype-mismatch" if any(change.slot == first.slot for change in trace.retyped) else None,
     )
 
 

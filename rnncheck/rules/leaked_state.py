@@ -2,13 +2,12 @@
 
 ## What it does
 
-Runs one sequence twice from the same first state, with all randomness started anew, after two different other
-sequences. It fires when the results differ, although they are alike once everything that the cell keeps (attributes,
-buffers, variables, globals, closures, attributes of its class) is put back as it was. The line is where what is kept is
-written.
+Runs one sequence before and after another one, from the same first state, with all randomness started anew and with
+all that the cell itself resets reset. It fires when the results differ, although they are alike once everything that
+the cell keeps (attributes, buffers, variables, globals, closures, attributes of its class) is put back as it was. The
+line is where what is kept is written.
 
-A counter, a mask that is made once and kept, and a generator of random numbers go on whatever the sequence was: they
-are no memory of it.
+A mask that is made once and kept, and a generator of random numbers, are no memory.
 
 ## Why it is bad
 
@@ -22,16 +21,18 @@ Statistics that a cell gathers on purpose while it is used are reported too, whe
 ## Example
 
     def forward(self, x, h):
-        new = torch.tanh(self.input(x) + self.recurrent(h) + self.context)
-        self.context = 0.5 * self.context + 0.5 * new.detach().mean()
-        return new
+        self.steps += 1
+        new = torch.tanh(self.input(x) + self.recurrent(h))
+        return h + (new - h) / self.steps
 
 ## Use instead
 
     def forward(self, x, state):
-        h, context = state
-        new = torch.tanh(self.input(x) + self.recurrent(h) + context)
-        return new, (new, 0.5 * context + 0.5 * new)
+        h, steps = state
+        steps = steps + 1
+        new = torch.tanh(self.input(x) + self.recurrent(h))
+        h = h + (new - h) / steps
+        return h, (h, steps)
 """
 
 from __future__ import annotations

@@ -22,14 +22,14 @@ Code that runs for inference alone may update its state in place on purpose.
 ## Example
 
     def forward(self, x, h):
-        h *= torch.sigmoid(self.gate(x))
-        return h + self.input(x)
+        h *= 0.9
+        return h + torch.tanh(self.input(x) + self.recurrent(h))
 
 ## Use instead
 
     def forward(self, x, h):
-        h = h * torch.sigmoid(self.gate(x))
-        return h + self.input(x)
+        h = 0.9 * h
+        return h + torch.tanh(self.input(x) + self.recurrent(h))
 """
 
 from __future__ import annotations
@@ -42,7 +42,12 @@ from rnncheck.trace import Mutation, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
+    containers = [mutation for mutation in trace.mutations if mutation.container is not None]
+    if len(containers) > 1:
+        yield _whole(trace, containers[0])
     for mutation in trace.mutations:
+        if mutation in containers and len(containers) > 1:
+            continue
         slot = trace.slots[mutation.slot]
         name, method = old_name(trace, slot), trace.method.name
         if mutation.container is None:
@@ -64,6 +69,20 @@ def check(trace: Trace) -> Iterator[Finding]:
             suggestion=suggestion,
             evidence={"container": mutation.container, "returned": mutation.returned, "queue": mutation.queue},
         )
+
+
+def _whole(trace: Trace, mutation: Mutation) -> Finding:
+    """One finding for a list or dict of which several parts were replaced."""
+    return Finding(
+        rule=RULE.id,
+        severity=_severity(mutation),
+        message=f"{trace.method.name}() puts other tensors into the {mutation.container} that the caller passed in as "
+        f"{trace.method.state_parameter}.",
+        location=at(trace, mutation.span),
+        steps=(0, len(trace.steps) - 1),
+        suggestion=f"return a new {mutation.container}",
+        evidence={"container": mutation.container, "returned": mutation.returned, "queue": False},
+    )
 
 
 def _severity(mutation: Mutation) -> Severity:

@@ -17,15 +17,14 @@ Where the cell does not say how it starts, a slot of whole numbers is left out.
 ## Example
 
     def forward(self, x, h):
-        decay = torch.tensor(0.9, dtype=torch.float64)
-        new = torch.tanh(self.input(x) + self.recurrent(h.float())).double()
-        return decay * h + (1 - decay) * new
+        h = self.decay * h + self.input(x)
+        return torch.tanh(h), h
 
 ## Use instead
 
     def forward(self, x, h):
-        new = torch.tanh(self.input(x) + self.recurrent(h))
-        return 0.9 * h + 0.1 * new
+        h = self.decay * h + self.input(x)
+        return torch.tanh(h), h
 """
 
 from __future__ import annotations

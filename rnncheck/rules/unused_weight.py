@@ -20,24 +20,17 @@ A weight that is kept for old checkpoints is reported as well.
 
 ## Example
 
-    def __init__(self, input_size, hidden_size):
-        super().__init__()
-        self.input = nn.Linear(input_size, hidden_size)
-        self.recurrent = nn.Linear(hidden_size, hidden_size)
-        self.gate = nn.Linear(hidden_size, hidden_size)
-
     def forward(self, x, h):
-        return torch.tanh(self.input(x) + self.recurrent(h))
+        gate = torch.sigmoid(self.gate(x))
+        new = torch.tanh(self.input(x) + self.recurrent(h))
+        return new
 
 ## Use instead
 
-    def __init__(self, input_size, hidden_size):
-        super().__init__()
-        self.input = nn.Linear(input_size, hidden_size)
-        self.recurrent = nn.Linear(hidden_size, hidden_size)
-
     def forward(self, x, h):
-        return torch.tanh(self.input(x) + self.recurrent(h))
+        gate = torch.sigmoid(self.gate(x))
+        new = torch.tanh(self.input(x) + self.recurrent(h))
+        return gate * h + (1 - gate) * new
 """
 
 from __future__ import annotations
@@ -84,6 +77,8 @@ def _cause(trace: Trace) -> str | None:
         return "ignored-input"
     if not all(trace.built.read):
         return "ignored-recurrence"
+    if not any(trace.built.moves_from_initial):
+        return "unchanged-initial-state"
     return "detached-state" if trace.cuts else None
 
 

@@ -20,12 +20,14 @@ Step functions have a gradient of exactly zero and are left out.
 ## Example
 
     def forward(self, x, h):
-        return torch.tanh(self.input(x) + 1e-5 * self.recurrent(h))
+        keep = torch.sigmoid(self.gate(x) - 10)
+        return keep * h + (1 - keep) * torch.tanh(self.input(x))
 
 ## Use instead
 
     def forward(self, x, h):
-        return torch.tanh(self.input(x) + self.recurrent(h))
+        keep = torch.sigmoid(self.gate(x) + 1)
+        return keep * h + (1 - keep) * torch.tanh(self.input(x))
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         return
     method = trace.method
     half_life = math.log(0.5) / math.log(trace.decay)
-    produced = next((span for span in method.produced if span is not None), None)
+    produced = method.produced[0] if len(method.produced) == 1 else method.returns
     yield Finding(
         rule=RULE.id,
         severity="warning",

@@ -8,6 +8,6 @@ class BatchCentredCell(nn.Module):
         self.input = nn.Linear(input_size, hidden_size)
         self.recurrent = nn.Linear(hidden_size, hidden_size)
 
-    def forward(self, x, h):  # expect: batch-leak
-        centred = h - h.mean(0, keepdim=True)
+    def forward(self, x, h):
+        centred = h - h.mean(0, keepdim=True)  # expect: batch-leak
         return torch.tanh(self.input(x) + self.recurrent(centred))

@@ -7,6 +7,8 @@ class AutonomousCell(nn.Module):
         super().__init__()
         self.input = nn.Linear(input_size, hidden_size)
         self.recurrent = nn.Linear(hidden_size, hidden_size)
+        self.gate = nn.Linear(hidden_size, hidden_size)
 
     def forward(self, x, h):
-        return torch.tanh(self.recurrent(h))  # expect: ignored-input
+        gate = torch.sigmoid(self.gate(h))  # expect: ignored-input
+        return gate * h + (1 - gate) * torch.tanh(self.recurrent(h))

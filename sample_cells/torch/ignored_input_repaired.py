@@ -7,6 +7,8 @@ class DrivenCell(nn.Module):
         super().__init__()
         self.input = nn.Linear(input_size, hidden_size)
         self.recurrent = nn.Linear(hidden_size, hidden_size)
+        self.gate = nn.Linear(hidden_size, hidden_size)
 
     def forward(self, x, h):
-        return torch.tanh(self.input(x) + self.recurrent(h))
+        gate = torch.sigmoid(self.gate(h))
+        return gate * h + (1 - gate) * torch.tanh(self.input(x) + self.recurrent(h))

@@ -5,9 +5,9 @@ import torch.nn as nn
 class OverwritingCell(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
+        self.gate = nn.Linear(input_size, hidden_size)
         self.input = nn.Linear(input_size, hidden_size)
-        self.recurrent = nn.Linear(hidden_size, hidden_size)
 
     def forward(self, x, h):
-        h *= 0.9  # expect: mutated-state
-        return h + torch.tanh(self.input(x) + self.recurrent(h))
+        h *= torch.sigmoid(self.gate(x))  # expect: mutated-state
+        return h + self.input(x)

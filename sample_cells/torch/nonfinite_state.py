@@ -2,16 +2,13 @@ import torch
 import torch.nn as nn
 
 
-class DirectionCell(nn.Module):
+class RootCell(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
-        self.hidden_size = hidden_size
         self.input = nn.Linear(input_size, hidden_size)
         self.recurrent = nn.Linear(hidden_size, hidden_size)
 
-    def init_hidden(self, batch_size):
-        return torch.zeros(batch_size, self.hidden_size)
-
     def forward(self, x, h):
-        direction = h / h.norm(dim=-1, keepdim=True)  # expect: nonfinite-state
-        return torch.tanh(self.input(x) + self.recurrent(direction))
+        drive = self.input(x) + self.recurrent(h)
+        gain = torch.sqrt(drive)  # expect: nonfinite-state
+        return gain * torch.tanh(drive)

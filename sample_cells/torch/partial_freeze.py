@@ -10,5 +10,5 @@ class HalfFrozenCell(nn.Module):
 
     def forward(self, x, h):
         new = torch.tanh(self.input(x) + self.recurrent(h))
-        half = h.shape[-1] // 2
-        return torch.cat([new[:, :half], h[:, half:]], dim=-1)  # expect: partial-freeze
+        half = h.shape[1] // 2
+        return torch.cat([new[:, :half], h[:, half:]], dim=1)  # expect: partial-freeze

@@ -2,12 +2,13 @@ import torch
 import torch.nn as nn
 
 
-class DoubleTraceCell(nn.Module):
+class DoubleCell(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
         self.input = nn.Linear(input_size, hidden_size)
-        self.register_buffer("decay", torch.linspace(0.5, 0.9, hidden_size, dtype=torch.float64))
+        self.recurrent = nn.Linear(hidden_size, hidden_size)
 
     def forward(self, x, h):
-        h = self.decay * h + self.input(x)  # expect: state-dtype-mismatch
-        return torch.tanh(h), h
+        decay = torch.tensor(0.9, dtype=torch.float64)
+        new = torch.tanh(self.input(x) + self.recurrent(h.float())).double()  # expect: state-dtype-mismatch
+        return decay * h + (1 - decay) * new

@@ -7,7 +7,6 @@ class MultiplicativeCell(nn.Module):
         super().__init__()
         self.hidden_size = hidden_size
         self.gate = nn.Linear(input_size, hidden_size)
-        self.candidate = nn.Linear(input_size, hidden_size)
         self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False)
 
     def forward(self, x, h=None):

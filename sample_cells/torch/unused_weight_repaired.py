@@ -2,14 +2,11 @@ import torch
 import torch.nn as nn
 
 
-class UsedGateCell(nn.Module):
+class NoGateCell(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
-        self.gate = nn.Linear(input_size, hidden_size)
         self.input = nn.Linear(input_size, hidden_size)
         self.recurrent = nn.Linear(hidden_size, hidden_size)
 
     def forward(self, x, h):
-        gate = torch.sigmoid(self.gate(x))
-        new = torch.tanh(self.input(x) + self.recurrent(h))
-        return gate * h + (1 - gate) * new
+        return torch.tanh(self.input(x) + self.recurrent(h))

@@ -2,12 +2,11 @@ import torch
 import torch.nn as nn
 
 
-class ClosedGateCell(nn.Module):
+class FaintMemoryCell(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
-        self.gate = nn.Linear(input_size, hidden_size)
         self.input = nn.Linear(input_size, hidden_size)
+        self.recurrent = nn.Linear(hidden_size, hidden_size)
 
     def forward(self, x, h):
-        keep = torch.sigmoid(self.gate(x) - 10)
-        return keep * h + (1 - keep) * torch.tanh(self.input(x))  # expect: vanishing-gradient warning
+        return torch.tanh(self.input(x) + 1e-5 * self.recurrent(h))  # expect: vanishing-gradient warning

@@ -2,12 +2,11 @@ import torch
 import torch.nn as nn
 
 
-class OpenGateCell(nn.Module):
+class ClearMemoryCell(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
-        self.gate = nn.Linear(input_size, hidden_size)
         self.input = nn.Linear(input_size, hidden_size)
+        self.recurrent = nn.Linear(hidden_size, hidden_size)
 
     def forward(self, x, h):
-        keep = torch.sigmoid(self.gate(x) + 1)
-        return keep * h + (1 - keep) * torch.tanh(self.input(x))
+        return torch.tanh(self.input(x) + self.recurrent(h))

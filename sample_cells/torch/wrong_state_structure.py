@@ -2,17 +2,18 @@ import torch
 import torch.nn as nn
 
 
-class HalfReturningCore(nn.Module):
+class ForgetfulLSTMCell(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
         self.hidden_size = hidden_size
-        self.lstm = nn.LSTMCell(input_size, hidden_size)
-        self.head = nn.Linear(hidden_size, 2)
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
 
     def init_hidden(self, batch_size):
-        zeros = torch.zeros(batch_size, self.hidden_size)
-        return zeros, zeros.clone()
+        return torch.zeros(batch_size, self.hidden_size), torch.zeros(batch_size, self.hidden_size)
 
     def forward(self, x, state):
-        h, c = self.lstm(x, state)
-        return self.head(h), h  # expect: wrong-state-structure
+        h, c = state
+        i, f, g, o = self.gates(torch.cat([x, h], dim=1)).chunk(4, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        return h  # expect: wrong-state-structure

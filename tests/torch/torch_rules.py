@@ -1434,7 +1434,7 @@ class AttentionOverTheBatch(nn.Module):
     def forward(self, x, memory):
         tokens = memory + x.unsqueeze(1)
         mixed, _ = self.attend(tokens, memory, memory)  # expect: batch-leak
-        keep = torch.sigmoid(self.gate(torch.cat([mixed, memory], -1)))
+        keep = torch.sigmoid(self.gate(torch.cat([mixed, tokens], -1)))
         memory = keep * memory + (1 - keep) * torch.tanh(mixed)
         return memory.mean(1), memory
 
@@ -1619,8 +1619,12 @@ class SpreadWithoutTheCell(nn.Module):
 
     def __init__(self, input_size, hidden_size):
         super().__init__()
+        self.hidden_size = hidden_size
         self.lstm = nn.LSTMCell(input_size, hidden_size)
         self.value = nn.Linear(hidden_size, 1)
+
+    def init_hidden(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size), torch.zeros(batch_size, self.hidden_size)
 
     def forward(self, obs, h, c):
         h, c = self.lstm(obs, (h, c))
@@ -1699,19 +1703,20 @@ class OneMoreAxis(nn.Module):
         self.hidden_size = hidden_size
         self.inp = nn.Linear(input_size, hidden_size)
         self.rec = nn.Linear(hidden_size, hidden_size)
+        self.out = nn.Linear(hidden_size, 2)
 
     def init_hidden(self, batch_size):
         return torch.zeros(batch_size, self.hidden_size)
 
     def forward(self, x, h):
         h = torch.tanh(self.inp(x) + self.rec(h))
-        return h, h.unsqueeze(0)  # expect: state-shape-mismatch error 0
+        return self.out(h), h.unsqueeze(0)  # expect: state-shape-mismatch error 0
 
 
 class OneMoreAxisRepaired(OneMoreAxis):
     def forward(self, x, h):
         h = torch.tanh(self.inp(x) + self.rec(h))
-        return h, h
+        return self.out(h), h
 
 
 class NormaliserWithoutItsAxis(nn.Module):
@@ -2502,9 +2507,9 @@ class TimeConstantInTheWrongUnit(nn.Module):
         self.fc = nn.Linear(in_features, hidden_features)
 
     def forward(self, x, syn, mem):
-        syn = self.decay * syn + self.fc(x)
+        syn = self.decay * syn + self.fc(x)  # expect: vanishing-gradient warning
         mem = self.decay * mem + (1 - self.decay) * syn
-        return torch.sigmoid(mem), syn, mem  # expect: vanishing-gradient warning
+        return torch.sigmoid(mem), syn, mem
 
 
 class TimeConstantInTheWrongUnitRepaired(TimeConstantInTheWrongUnit):
@@ -2585,23 +2590,29 @@ class OverwrittenAttentionRepaired(OverwrittenAttention):
         return h, {"h": h}
 
 
-class WeightWithoutItsGradient(nn.Module):
-    """The weight's value arrives, the gradient does not."""
+class OneLayerTooMany(nn.Module):
+    """The loop ends before the last layer."""
 
-    def __init__(self, n_in, n_hidden):
+    def __init__(self, input_size, hidden_size, num_layers=3):
         super().__init__()
-        self.w = nn.Parameter(torch.randn(n_hidden, n_in) * 0.4)
-        self.u = nn.Parameter(torch.randn(n_hidden, n_hidden) * 0.4)
+        self.hidden_size, self.num_layers = hidden_size, num_layers
+        self.embed = nn.Linear(input_size, hidden_size)
+        self.layers = nn.ModuleList(nn.Linear(2 * hidden_size, hidden_size) for _ in range(num_layers))
 
-    def forward(self, inp, hidden):
-        rec = hidden @ self.u.data.t()  # expect: unused-weight warning
-        return torch.tanh(inp @ self.w.t() + rec)
+    def init_hidden(self, batch_size):
+        return [torch.zeros(batch_size, self.hidden_size) for _ in range(self.num_layers - 1)]
+
+    def forward(self, x, hiddens):
+        x, new = self.embed(x), []
+        for index, h in enumerate(hiddens):
+            x = torch.tanh(self.layers[index](torch.cat([x, h], -1)))  # expect: unused-weight warning
+            new.append(x)
+        return x, new
 
 
-class WeightWithoutItsGradientRepaired(WeightWithoutItsGradient):
-    def forward(self, inp, hidden):
-        rec = hidden @ self.u.t()
-        return torch.tanh(inp @ self.w.t() + rec)
+class OneLayerTooManyRepaired(OneLayerTooMany):
+    def init_hidden(self, batch_size):
+        return [torch.zeros(batch_size, self.hidden_size) for _ in range(self.num_layers)]
 
 
 class NormOfTheCellForgotten(nn.Module):
@@ -3212,7 +3223,7 @@ class CarryInItsOwnOrder(nn.Module):
 
 
 class TwoLinearMemories(nn.Module):
-    """Slots in another order: two linear memories that feed each other crosswise, by design."""
+    """Slots in another order: each of two linear memories takes more of the other than of itself."""
 
     def __init__(self, input_size, hidden_size):
         super().__init__()
@@ -3220,8 +3231,8 @@ class TwoLinearMemories(nn.Module):
 
     def forward(self, x, even, odd):
         keep, write = self.gates(x).chunk(2, -1)
-        keep = torch.sigmoid(keep)
-        return keep * odd + (1 - keep) * write, 0.9 * even + 0.1 * write
+        keep = 0.5 * torch.sigmoid(keep)
+        return keep * even + (0.9 - keep) * odd + write, 0.3 * odd + 0.6 * even
 
 
 class RotatesItsPhases(nn.Module):
