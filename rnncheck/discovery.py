@@ -312,7 +312,8 @@ class Search:
     def _note(self, ground: Ground, guess: Guess, skeleton: Structure, leaves: Sequence[Tensor], returned: Any) -> None:
         """Remember what came back for a state that is certainly the one that the cell takes."""
         callee, backend = ground.callee, ground.backend
-        if not (guess.declared or guess.told) or callee.signature.passing == KEPT:
+        # What takes a state on demand and gives back an output alone is a layer.
+        if not (guess.declared or guess.told) or callee.signature.passing == KEPT or callee.signature.optional:
             return
         driven = backend.drives(callee.cell) and callee.method == backend.method_of(callee.cell)
         method = callee.method if callee.method != backend.method_of(callee.cell) else None

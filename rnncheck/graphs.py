@@ -3,6 +3,7 @@ graph, driven by the framework's own layer."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: st
 
     With ``own_start`` a driver makes the first state itself, as the cell declares it.
     """
-    if not ways or not leaks.alike(main, lab.run(lab.inputs, lab.initial, 77)):
+    if not ways or _draws(lab, main):
         return None
     kept, compilers = lab.bound.backend.snapshot(lab.bound.cell), lab.bound.backend.compilers(lab.bound.cell)
     for way in ways:
@@ -55,6 +56,17 @@ def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: st
         if gap > 1:
             return Mismatch(way, None, None, gap * ABSOLUTE)
     return None
+
+
+def _draws(lab: Lab, main: Run) -> bool:
+    """Whether it draws random numbers: another seed, or generators of its own that went on, give other ones."""
+    kept = lab.bound.backend.snapshot(lab.bound.cell)
+    going_on = dataclasses.replace(lab, bound=dataclasses.replace(lab.bound, kept=None))
+    other = lab.run(lab.inputs, lab.initial, 77)
+    kept.restore(randomness=False)
+    again = going_on.run(lab.inputs, lab.initial, 77)
+    kept.restore()
+    return not (leaks.alike(main, other) and leaks.alike(main, again))
 
 
 def _driven(lab: Lab, driver: str, own_start: bool) -> tuple[list[list[Array]], list[Array]]:

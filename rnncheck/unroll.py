@@ -110,7 +110,7 @@ def unroll(bound: Bound, seed: int, inputs: Array, start: State, *, record: bool
 
 def _one(bound: Bound, x: Any, state: Any, index: int, code: Any) -> tuple[Any, Recording]:
     try:
-        with bound.backend.without_gradient(), recording(code, bound.backend.is_tensor, bound.held) as kept:
+        with bound.backend.without_gradient(), recording(code, bound.backend.is_tensor, bound.followed) as kept:
             returned = bound.callee.call(x, state)
         return returned, kept
     except Exception as error:
