@@ -229,7 +229,7 @@ def _described(bound: Bound, seen: tuple[list[_Frame], Any, list[Any]], framewor
     if whole is not None and kind != "leaf":
         held = flatten(frame.end.get(whole), bound.backend.is_tensor)[1]
         slots = [
-            replace(slot, kept=(*slot.kept, spelled))
+            replace(slot, kept=(spelled, *slot.kept))
             if index < len(held) and held[index] is leaf and (spelled := step.spelled(index))
             else slot
             for index, (slot, leaf) in enumerate(zip(step.slots, leaves))
