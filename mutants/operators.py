@@ -216,12 +216,14 @@ def old_returned(step: Step) -> Spellings:
             target = next(target for target in targets(node) if ast.unparse(target) == name)
             draft.replace(target, f"new_{name}")
             draft.also(site.statement(_new(site, slot)))
+        draft.also(site.returned)
 
     def overwritten(site: Site, draft: Draft, slots: Sequence[int]) -> None:
         for slot in slots:
             node, name = computed(site, slot)
             draft.after(node, f"{name} = {_kept(site, slot, '{old}')}")
             draft.also(site.statement(_new(site, slot)))
+        draft.also(site.returned)
 
     yield "the new value is given another name", renamed
     yield "the old state is returned", whole

@@ -102,7 +102,9 @@ def _returns_old(cell: Cell, mutant: type, slots: Slots) -> Slots | None:
                 {slot for slot in _all(cell) if all(_same([s.previous[slot]], [s.returned[slot]]) for s in run.steps)}
             )
     broken = stuck[1] & stuck[3]
-    return slots if set(slots) == broken and not broken & (stuck[0] | stuck[2]) else None
+    with _broken(cell.bound, mutant):
+        changed = _changed(cell)
+    return slots if set(slots) == broken and not broken & (stuck[0] | stuck[2]) and not changed else None
 
 
 def _all(cell: Cell) -> range:
