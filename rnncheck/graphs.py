@@ -19,6 +19,8 @@ from rnncheck.unroll import Run
 
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
 """A graph may add numbers in another order."""
+COARSE = 50
+"""How much more room half precision needs."""
 
 
 def forms(lab: Lab) -> tuple[str, ...]:
@@ -52,7 +54,8 @@ def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: st
             kept.restore()
         pairs = [*zip(main.steps[-1].returned, last)]
         pairs += [pair for step, arrays in zip(main.steps, outputs) for pair in zip(step.outputs, arrays)]
-        gap = max((_gap(one, other) for one, other in pairs), default=0.0)
+        coarse = lab.bound.backend.float_dtype(lab.bound.cell) in ("float16", "bfloat16")
+        gap = max((_gap(one, other, COARSE if coarse else 1) for one, other in pairs), default=0.0)
         if gap > 1:
             return Mismatch(way, None, None, gap * ABSOLUTE)
     return None
@@ -93,9 +96,9 @@ def _arrays(lab: Lab, value: Any) -> list[Array]:
     return [lab.bound.backend.numpy(leaf) for leaf in flatten(value, lab.bound.backend.is_tensor)[1]]
 
 
-def _gap(left: Array, right: Array) -> float:
+def _gap(left: Array, right: Array, scale: float) -> float:
     """The largest difference, in units of what the order of additions may make of it."""
     if left.shape != right.shape or left.dtype.kind not in "fc":
         return 0.0
-    room = ABSOLUTE + RELATIVE * np.abs(left)
+    room = scale * (ABSOLUTE + RELATIVE * np.abs(left))
     return float(np.nanmax(np.abs(left - right) / room, initial=0.0))

@@ -80,7 +80,7 @@ def unroll(bound: Bound, seed: int, inputs: Array, start: State, *, record: bool
     backend = bound.backend
     bound.begin(seed)
     found, leaves = start.structure, bound.state(start.arrays)
-    previous = [np.array(array, copy=True) for array in start.arrays]
+    previous = [backend.numpy(leaf) for leaf in leaves]
     code = bound.callee.code if record else None
     steps = []
     for index in range(len(inputs)):
