@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from steps import Cell, inputs, reached, running, start
+from steps import Cell, inputs, running, start
 
 from rnncheck.convention import Bound
 from rnncheck.errors import CallError
@@ -91,7 +91,7 @@ def _float(array: Any) -> bool:
 
 
 def _usual(cell: Cell, number: int = 1) -> tuple[Any, State]:
-    return inputs(cell.bound, cell.shape, STEPS, 10 + number), reached(cell.bound, cell.shape, number)
+    return inputs(cell.bound, cell.shape, STEPS, 10 + number), cell.states[number]
 
 
 def _returns_old(cell: Cell, mutant: type, slots: Slots) -> Slots | None:
@@ -117,7 +117,7 @@ def _unread(cell: Cell, slot: int) -> bool:
         array, begin = _usual(cell, number)
         base = _seen(unroll(cell.bound, 0, array, begin))
         for other in (3, 4):
-            value = reached(cell.bound, cell.shape, other).arrays[slot]
+            value = cell.states[other].arrays[slot]
             for changed in (value, np.roll(value, 1, 0) if value.ndim else value, -value, value * 3):
                 again = _seen(unroll(cell.bound, 0, array, begin.with_slot(slot, changed.astype(value.dtype))))
                 if not _same(base, again):
@@ -133,7 +133,7 @@ def _ignores_state(cell: Cell, mutant: type, slots: Slots) -> Slots | None:
 
 
 def _ignores_input(cell: Cell, mutant: type, slots: Slots) -> Slots | None:
-    begin = reached(cell.bound, cell.shape, 1)
+    begin = cell.states[1]
     tries = [inputs(cell.bound, cell.shape, STEPS, number) * scale for number in (5, 6, 7) for scale in (1, 10, -100)]
     pairs = [_run(cell, mutant, array.astype(tries[0].dtype), begin) for array in tries]
     sound, broken = ([_seen(pair[index]) for pair in pairs] for index in (0, 1))
@@ -209,7 +209,7 @@ def _tf_gradients(bound: Bound, array: Any, begin: State, slot: int) -> list[Any
 
 def _leaks(cell: Cell, mutant: type, slots: Slots) -> Slots | None:
     first, second = (inputs(cell.bound, cell.shape, STEPS, number) for number in (5, 6))
-    begin = reached(cell.bound, cell.shape, 1)
+    begin = cell.states[1]
 
     def remembers() -> bool:
         one = _seen(unroll(cell.bound, 0, first, begin))

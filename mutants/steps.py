@@ -29,12 +29,13 @@ from rnncheck.unroll import State, unroll
 from zoo import Entry
 
 SECONDS = 60.0
+STATES = 5
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the zoo that runs: ``site`` is its step, ``path`` its file,
-    ``owner`` the class that defines the method."""
+    """A cell of the zoo that runs: ``site`` is its step, ``path`` its file, ``owner`` the class that defines the
+    method, ``states`` are some that it reaches."""
 
     entry: Entry
     bound: Bound
@@ -43,6 +44,7 @@ class Cell:
     path: Path
     module: str
     owner: str
+    states: tuple[State, ...]
 
     @property
     def step(self) -> Step:
@@ -91,7 +93,9 @@ def prepared(entry: Entry) -> Cell:
     site = Site(*spread(path.read_text(encoding="utf-8"), step))
     module = inspect.getmodule(code)
     assert module is not None
-    return Cell(entry, bound, shape, site, path, module.__name__, owner.__qualname__)
+    with running(backend):
+        states = tuple(reached(bound, shape, number) for number in range(STATES))
+    return Cell(entry, bound, shape, site, path, module.__name__, owner.__qualname__, states)
 
 
 @contextlib.contextmanager
