@@ -33,18 +33,14 @@ Draw = Callable[[int], Sequence[Array]]
 
 def exploding(lab: Lab, main: Run, draw: Draw) -> list[Growth]:
     """The slots that grow geometrically."""
-    slots = [slot for slot in lab.slots if lab.initial.arrays[slot].dtype.kind == "f"]
-    hinted = [slot for slot in slots if _hint(main, slot)]
+    floating = [slot for slot in lab.slots if lab.initial.arrays[slot].dtype.kind == "f"]
+    hinted = _growing(lab, [slot for slot in floating if _hint(main, slot)])
     if not hinted:
         return []
-    factors = {slot: [factor] for slot in hinted if (factor := _factor(lab, slot)) is not None}
-    for _ in _redrawn(lab, draw):
-        for slot in list(factors):
-            again = _factor(lab, slot)
-            if again is None:
-                del factors[slot]
-            else:
-                factors[slot].append(again)
+    factors = {slot: [factor] for slot, factor in _factors(lab, hinted).items()}
+    for _ in _redrawn(lab, draw) if factors else ():
+        again = _factors(lab, list(factors))
+        factors = {slot: [*factors[slot], factor] for slot, factor in again.items()}
         if not factors:
             return []
     return [
@@ -55,6 +51,7 @@ def exploding(lab: Lab, main: Run, draw: Draw) -> list[Growth]:
 
 
 def _hint(main: Run, slot: int) -> bool:
+    """Whether it grows in the second half of the recorded steps, where there are enough of them."""
     sizes = [_size(step.returned[slot]) for step in main.steps]
     middle = len(sizes) // 2
     if len(sizes) < 4:
@@ -62,27 +59,40 @@ def _hint(main: Run, slot: int) -> bool:
     return sizes[middle] > 0 and (sizes[-1] / sizes[middle]) ** (1 / (len(sizes) - 1 - middle)) >= GROWS
 
 
-def _factor(lab: Lab, slot: int) -> float | None:
-    """The growth per step in the last quarter of a long run; None where it is none, or only a power of the time."""
-    run = lab.run(lab.other_inputs(1, LONG), lab.initial, 1)
+def _growing(lab: Lab, slots: Sequence[int]) -> list[int]:
+    """Those that go on growing over a run a quarter as long."""
+    if not slots:
+        return []
+    steps = LONG // 4
+    run = lab.run(lab.other_inputs(1, steps), lab.initial, 1)
     with np.errstate(all="ignore"):
-        sizes = [_size(step.returned[slot]) for step in run.steps]
+        ends = {slot: [_size(run.steps[at].returned[slot]) for at in (steps // 2 - 1, steps - 1)] for slot in slots}
+    return [slot for slot, (half, end) in ends.items() if not end < half * GROWS ** (steps // 2)]
+
+
+def _factors(lab: Lab, slots: Sequence[int]) -> dict[int, float]:
+    """The growth per step in the last quarter of a long run, for the slots of which it is one."""
+    run = lab.run(lab.other_inputs(1, LONG), lab.initial, 1)
+    found = {slot: _factor([_size(step.returned[slot]) for step in run.steps]) for slot in slots}
+    return {slot: factor for slot, factor in found.items() if factor is not None}
+
+
+def _factor(sizes: Sequence[float]) -> float | None:
+    """None where it does not grow to the end, or only like a power of the time."""
     finite = [math.log(size) for size in sizes if 0 < size < math.inf]
-    if len(finite) < LONG // 4 and len(finite) == len(sizes):
-        return None
+    overflowed = len(finite) < len(sizes) and not sizes[-1] < math.inf
     quarter = len(finite) // 4
-    if quarter < 2 or (len(finite) < len(sizes) and sizes[-1] < math.inf and sizes[-1] == sizes[-1]):
+    if quarter < 2 or not (overflowed or len(finite) >= LONG // 2):
         return None
     before = (finite[-1 - quarter] - finite[-1 - 2 * quarter]) / quarter
     last = (finite[-1] - finite[-1 - quarter]) / quarter
-    if last < math.log(GROWS) or last < GEOMETRIC * before:
-        return None
-    return math.exp(last)
+    return math.exp(last) if last >= math.log(GROWS) and last >= GEOMETRIC * before else None
 
 
 def _size(array: Array) -> float:
     """The root mean square."""
-    return float(np.sqrt(np.mean(np.square(array.astype("float64"))))) if array.size else 0.0
+    with np.errstate(all="ignore"):
+        return float(np.sqrt(np.mean(np.square(array.astype("float64"))))) if array.size else 0.0
 
 
 def _redrawn(lab: Lab, draw: Draw) -> Iterator[None]:

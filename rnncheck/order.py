@@ -7,9 +7,10 @@ The proof is in the update or in the names. A slot whose update is unit by unit 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -44,11 +45,10 @@ def swapped(
         straight = bool(known[one] & called[one]) or bool(known[other] & called[other])
         if straight:
             continue
-        slopes = {(a, b): _slope(lab, probe, a, b) for a in (one, other) for b in (one, other)}
-        at_home = slopes[one, one] is not None and slopes[other, other] is not None
-        if crossed and not at_home:
+        slope = functools.cache(functools.partial(_slope, lab, probe))
+        if crossed and (slope(one, one) is None or slope(other, other) is None):
             return Swap((one, other), "names")
-        if any(_gated_away(lab, probe, slopes, a, b) for a, b in ((one, other), (other, one))):
+        if any(_gated_away(lab, probe, slope, a, b) for a, b in ((one, other), (other, one))):
             return Swap((one, other), "update")
     return None
 
@@ -74,11 +74,11 @@ def _handed_on(main: Run, one: int, other: int) -> bool:
     )
 
 
-def _gated_away(lab: Lab, probe: Probe, slopes: dict[tuple[int, int], Array | None], slot: int, place: int) -> bool:
+def _gated_away(lab: Lab, probe: Probe, slope: Callable[[int, int], Array | None], slot: int, place: int) -> bool:
     """Whether the slot's only unit-wise linear update, under a gate, comes back in another's place."""
-    away = slopes[slot, place]
+    away = slope(slot, place)
     # Two that feed each other crosswise may be meant to.
-    if away is None or any(slopes[other] is not None for other in ((slot, slot), (place, place), (place, slot))):
+    if away is None or any(slope(*other) is not None for other in ((slot, slot), (place, place), (place, slot))):
         return False
     again = _slope(lab, Probe(probe.start, probe.others, varied(probe.inputs)), slot, place)
     return again is not None and bool((np.abs(again - away) > ALIKE * np.abs(away)).any())

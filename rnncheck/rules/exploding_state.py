@@ -19,14 +19,12 @@ An integrator, whose state grows by as much at each step, is none: it does not g
 ## Example
 
     def forward(self, x, h):
-        growth = torch.exp(0.2 * torch.exp(self.log_rate))
-        return growth * h + self.input(x)
+        return self.input(x) + 1.5 * h
 
 ## Use instead
 
     def forward(self, x, h):
-        decay = torch.exp(-0.2 * torch.exp(self.log_rate))
-        return decay * h + self.input(x)
+        return self.input(x) + 0.95 * h
 """
 
 from __future__ import annotations

@@ -21,12 +21,14 @@ A cell that reacts to rare inputs alone, such as one value of a thousand, may se
 ## Example
 
     def forward(self, x, h):
-        return torch.tanh(self.recurrent(h))
+        gate = torch.sigmoid(self.gate(h))
+        return gate * h + (1 - gate) * torch.tanh(self.recurrent(h))
 
 ## Use instead
 
     def forward(self, x, h):
-        return torch.tanh(self.input(x) + self.recurrent(h))
+        gate = torch.sigmoid(self.gate(h))
+        return gate * h + (1 - gate) * torch.tanh(self.input(x) + self.recurrent(h))
 """
 
 from __future__ import annotations

@@ -21,18 +21,16 @@ Statistics that a cell gathers on purpose while it is used are reported too, whe
 ## Example
 
     def forward(self, x, h):
-        self.steps += 1
-        new = torch.tanh(self.input(x) + self.recurrent(h))
-        return h + (new - h) / self.steps
+        new = torch.tanh(self.input(x) + self.recurrent(h) + self.context)
+        self.context = 0.5 * self.context + 0.5 * new.detach().mean()
+        return new
 
 ## Use instead
 
     def forward(self, x, state):
-        h, steps = state
-        steps = steps + 1
-        new = torch.tanh(self.input(x) + self.recurrent(h))
-        h = h + (new - h) / steps
-        return h, (h, steps)
+        h, context = state
+        new = torch.tanh(self.input(x) + self.recurrent(h) + context)
+        return new, (new, 0.5 * context + 0.5 * new)
 """
 
 from __future__ import annotations

@@ -22,14 +22,14 @@ Code that runs for inference alone may update its state in place on purpose.
 ## Example
 
     def forward(self, x, h):
-        h *= 0.9
-        return h + torch.tanh(self.input(x) + self.recurrent(h))
+        h *= torch.sigmoid(self.gate(x))
+        return h + self.input(x)
 
 ## Use instead
 
     def forward(self, x, h):
-        h = 0.9 * h
-        return h + torch.tanh(self.input(x) + self.recurrent(h))
+        h = h * torch.sigmoid(self.gate(x))
+        return h + self.input(x)
 """
 
 from __future__ import annotations

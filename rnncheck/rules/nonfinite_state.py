@@ -17,14 +17,16 @@ A cell whose inputs must lie in a domain of their own (positive, a probability) 
 ## Example
 
     def forward(self, x, h):
-        direction = h / h.norm(dim=-1, keepdim=True)
-        return torch.tanh(self.input(x) + self.recurrent(direction))
+        drive = self.input(x) + self.recurrent(h)
+        gain = torch.sqrt(drive)
+        return gain * torch.tanh(drive)
 
 ## Use instead
 
     def forward(self, x, h):
-        direction = h / h.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-        return torch.tanh(self.input(x) + self.recurrent(direction))
+        drive = self.input(x) + self.recurrent(h)
+        gain = torch.sqrt(torch.nn.functional.softplus(drive))
+        return gain * torch.tanh(drive)
 """
 
 from __future__ import annotations

@@ -17,14 +17,15 @@ Where the cell does not say how it starts, a slot of whole numbers is left out.
 ## Example
 
     def forward(self, x, h):
-        h = self.decay * h + self.input(x)
-        return torch.tanh(h), h
+        decay = torch.tensor(0.9, dtype=torch.float64)
+        new = torch.tanh(self.input(x) + self.recurrent(h.float())).double()
+        return decay * h + (1 - decay) * new
 
 ## Use instead
 
     def forward(self, x, h):
-        h = self.decay * h + self.input(x)
-        return torch.tanh(h), h
+        new = torch.tanh(self.input(x) + self.recurrent(h))
+        return 0.9 * h + 0.1 * new
 """
 
 from __future__ import annotations

@@ -21,19 +21,19 @@ Two slots that are both updated through full matrices, and that the code does no
 
     def forward(self, x, state):
         h, c = state
-        i, f, g, o = self.gates(torch.cat([x, h], dim=-1)).chunk(4, dim=-1)
-        c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h_new = torch.sigmoid(o) * torch.tanh(c_new)
-        return h_new, (c_new, h_new)
+        i, f, g, o = self.gates(torch.cat([x, h], dim=1)).chunk(4, dim=1)
+        c_next = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h_next = o.sigmoid() * c_next.tanh()
+        return h_next, (c_next, h_next)
 
 ## Use instead
 
     def forward(self, x, state):
         h, c = state
-        i, f, g, o = self.gates(torch.cat([x, h], dim=-1)).chunk(4, dim=-1)
-        c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h_new = torch.sigmoid(o) * torch.tanh(c_new)
-        return h_new, (h_new, c_new)
+        i, f, g, o = self.gates(torch.cat([x, h], dim=1)).chunk(4, dim=1)
+        c_next = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h_next = o.sigmoid() * c_next.tanh()
+        return h_next, (h_next, c_next)
 """
 
 from __future__ import annotations

@@ -21,16 +21,12 @@ A weight that is kept for old checkpoints is reported as well.
 ## Example
 
     def forward(self, x, h):
-        gate = torch.sigmoid(self.gate(x))
-        new = torch.tanh(self.input(x) + self.recurrent(h))
-        return new
+        return torch.tanh(self.input(x) + self.recurrent(h))
 
 ## Use instead
 
     def forward(self, x, h):
-        gate = torch.sigmoid(self.gate(x))
-        new = torch.tanh(self.input(x) + self.recurrent(h))
-        return gate * h + (1 - gate) * new
+        return torch.tanh(self.input(x) + self.recurrent(h))
 """
 
 from __future__ import annotations

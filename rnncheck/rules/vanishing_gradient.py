@@ -20,14 +20,12 @@ Step functions have a gradient of exactly zero and are left out.
 ## Example
 
     def forward(self, x, h):
-        keep = torch.sigmoid(self.gate(x) - 10)
-        return keep * h + (1 - keep) * torch.tanh(self.input(x))
+        return torch.tanh(self.input(x) + 1e-5 * self.recurrent(h))
 
 ## Use instead
 
     def forward(self, x, h):
-        keep = torch.sigmoid(self.gate(x) + 1)
-        return keep * h + (1 - keep) * torch.tanh(self.input(x))
+        return torch.tanh(self.input(x) + self.recurrent(h))
 """
 
 from __future__ import annotations

@@ -17,14 +17,20 @@ A method that only reads a state, such as a head over hidden units, is no step. 
 ## Example
 
     def forward(self, x, state):
-        h, c = self.lstm(x, state)
-        return self.head(h), h
+        h, c = state
+        i, f, g, o = self.gates(torch.cat([x, h], dim=1)).chunk(4, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        return h
 
 ## Use instead
 
     def forward(self, x, state):
-        h, c = self.lstm(x, state)
-        return self.head(h), (h, c)
+        h, c = state
+        i, f, g, o = self.gates(torch.cat([x, h], dim=1)).chunk(4, dim=1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        return h, (h, c)
 """
 
 from __future__ import annotations

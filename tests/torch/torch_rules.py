@@ -2000,8 +2000,8 @@ class AutocastKeepsNothingFloat(nn.Module):
 
     def forward(self, x, h):
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            pre = self.conv(torch.cat([x, h.to(x.dtype)], dim=1))
-            h = torch.tanh(pre)  # expect: state-dtype-mismatch error 0
+            pre = self.conv(torch.cat([x, h.to(x.dtype)], dim=1))  # expect: state-dtype-mismatch error 0
+            h = torch.tanh(pre)
         return h
 
 
@@ -2507,9 +2507,9 @@ class TimeConstantInTheWrongUnit(nn.Module):
         self.fc = nn.Linear(in_features, hidden_features)
 
     def forward(self, x, syn, mem):
-        syn = self.decay * syn + self.fc(x)  # expect: vanishing-gradient warning
+        syn = self.decay * syn + self.fc(x)
         mem = self.decay * mem + (1 - self.decay) * syn
-        return torch.sigmoid(mem), syn, mem
+        return torch.sigmoid(mem), syn, mem  # expect: vanishing-gradient warning
 
 
 class TimeConstantInTheWrongUnitRepaired(TimeConstantInTheWrongUnit):
