@@ -2,18 +2,23 @@ import keras
 from keras import ops
 
 
-class BranchingCell(keras.layers.Layer):
+class CountingCell(keras.layers.Layer):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units
         self.state_size = units
+        self.drive = keras.layers.Dense(units)
+        self.recurrent = keras.layers.Dense(units, use_bias=False)
 
     def build(self, input_shape):
-        self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
-        self.recurrent_kernel = self.add_weight(shape=(self.units, self.units), name="recurrent_kernel")
+        self.drive.build(input_shape)
+        self.recurrent.build((None, self.units))
 
-    def call(self, inputs, states):
-        h = ops.tanh(ops.matmul(inputs, self.kernel) + ops.matmul(states[0], self.recurrent_kernel))
-        if ops.any(ops.abs(h) > 0.99):  # expect: graph-mismatch
-            h = ops.clip(h, -0.99, 0.99)
-        return h, [h]
+    def get_initial_state(self, batch_size=None):
+        self.steps = 0
+        return [ops.zeros((batch_size, self.units))]
+
+    def call(self, inputs, states):  # expect: graph-mismatch
+        self.steps += 1
+        new = ops.tanh(self.drive(inputs) / self.steps + self.recurrent(states[0]))
+        return new, [new]

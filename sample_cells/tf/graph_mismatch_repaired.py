@@ -2,17 +2,23 @@ import keras
 from keras import ops
 
 
-class SelectingCell(keras.layers.Layer):
+class StepInTheStateCell(keras.layers.Layer):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units
-        self.state_size = units
+        self.state_size = [units, 1]
+        self.drive = keras.layers.Dense(units)
+        self.recurrent = keras.layers.Dense(units, use_bias=False)
 
     def build(self, input_shape):
-        self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
-        self.recurrent_kernel = self.add_weight(shape=(self.units, self.units), name="recurrent_kernel")
+        self.drive.build(input_shape)
+        self.recurrent.build((None, self.units))
+
+    def get_initial_state(self, batch_size=None):
+        return [ops.zeros((batch_size, self.units)), ops.zeros((batch_size, 1))]
 
     def call(self, inputs, states):
-        h = ops.tanh(ops.matmul(inputs, self.kernel) + ops.matmul(states[0], self.recurrent_kernel))
-        h = ops.clip(h, -0.99, 0.99)
-        return h, [h]
+        previous, steps = states
+        steps = steps + 1
+        new = ops.tanh(self.drive(inputs) / steps + self.recurrent(previous))
+        return new, [new, steps]
