@@ -895,6 +895,10 @@ class SharedCache(layers.Layer):
 
 
 class SharedCacheRepaired(SharedCache):
+    def __init__(self, dim, **kwargs):
+        super().__init__(dim, **kwargs)
+        self.state_size = (dim, dim)
+
     def init_carry(self, batch_size):
         return ops.zeros((batch_size, self.dim)), ops.zeros((batch_size, self.dim))
 
