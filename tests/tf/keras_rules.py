@@ -872,6 +872,10 @@ class SharedCache(layers.Layer):
 
 
 class SharedCacheRepaired(SharedCache):
+    def __init__(self, dim, **kwargs):
+        super().__init__(dim, **kwargs)
+        self.state_size = (dim, dim)
+
     def init_carry(self, batch_size):
         return ops.zeros((batch_size, self.dim)), ops.zeros((batch_size, self.dim))
 
@@ -1392,8 +1396,8 @@ class ReturnsNothing(layers.Layer):
         self.units = self.state_size = units
         self.cell = layers.GRUCell(units)
 
-    def call(self, inputs, states):  # expect: wrong-state-structure
-        output, new_states = self.cell(inputs, states)
+    def call(self, inputs, states):
+        output, new_states = self.cell(inputs, states)  # expect: wrong-state-structure
 
 
 class ReturnsNothingRepaired(ReturnsNothing):
@@ -1552,9 +1556,8 @@ class StaysInDouble(layers.Layer):
 
     def call(self, inputs, states):
         h, total = states
-        total = tf.cast(total, tf.float64) + tf.cast(
-            self.proj(inputs), tf.float64
-        )  # expect: state-dtype-mismatch error 1
+        change = tf.cast(self.proj(inputs), tf.float64)
+        total = tf.cast(total, tf.float64) + change  # expect: state-dtype-mismatch error 1
         h = tf.tanh(0.5 * h + tf.cast(tf.math.log1p(total), tf.float32))
         return h, [h, total]
 
@@ -1562,7 +1565,8 @@ class StaysInDouble(layers.Layer):
 class StaysInDoubleRepaired(StaysInDouble):
     def call(self, inputs, states):
         h, total = states
-        total = tf.cast(total, tf.float64) + tf.cast(self.proj(inputs), tf.float64)
+        change = tf.cast(self.proj(inputs), tf.float64)
+        total = tf.cast(total, tf.float64) + change
         h = tf.tanh(0.5 * h + tf.cast(tf.math.log1p(total), tf.float32))
         return h, [h, tf.cast(total, tf.float32)]
 
@@ -1820,27 +1824,26 @@ class ExponentialGateUnboundedRepaired(ExponentialGateUnbounded):
 # exploding-state
 
 
-class ResidualReLU(layers.Layer):
-    """A residual step that only ever adds."""
+class ResidualLinear(layers.Layer):
+    """A residual connection around a cell of Keras that is linear."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.state_size = units
-        self.inp = layers.Dense(units)
-        self.rec = layers.Dense(units, activation="relu", kernel_initializer="he_uniform")
+        self.cell = layers.SimpleRNNCell(units, activation=None)
 
     def call(self, inputs, states):
         h = states[0]
-        update = 0.4 * self.rec(h + self.inp(inputs))
+        update, _ = self.cell(inputs, [h])
         h = h + update  # expect: exploding-state warning
         return h, [h]
 
 
-class ResidualReLURepaired(ResidualReLU):
+class ResidualLinearRepaired(ResidualLinear):
     def call(self, inputs, states):
         h = states[0]
-        update = 0.4 * self.rec(h + self.inp(inputs))
-        h = 0.3 * h + update
+        update, _ = self.cell(inputs, [h])
+        h = 0.5 * (h + update)
         return h, [h]
 
 
