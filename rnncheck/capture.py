@@ -167,7 +167,7 @@ class _Frame:
         self.watcher.look(self.line)
         self.watcher.record.lines.add(frame.f_lineno)
         if event == "return":
-            variables = dict(frame.f_locals)
+            variables = self._variables(frame)
             if self.number != METHOD:
                 # What a helper computes in its return statement has no name.
                 for _, tensor in self._tensors(argument):

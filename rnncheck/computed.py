@@ -154,7 +154,7 @@ def produced(step: Step, path: str | None) -> tuple[Span | None, ...]:
     record = step.recording
     lines = []
     for leaf in step.leaves:
-        bound = [binding for binding in record.in_method() if binding.value is leaf] if record else []
+        bound = [binding for binding in record.bindings if binding.value is leaf] if record else []
         written = [binding.line for binding in bound if binding.in_place]
         lines.append(written[-1] if written else bound[0].line if bound else record.return_line if record else None)
     return tuple(source.span(path, line) for line in lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck import structure
+from rnncheck import source, structure
 from rnncheck.backends.base import Array, Backend, Tensor, numpy_dtype
 from rnncheck.backends.snapshot import Snapshot
 from rnncheck.capture import code_of
@@ -174,6 +175,12 @@ class Bound:
     def held(self) -> tuple[str, ...]:
         """The attributes of the cell that are its state."""
         return self.convention.state.keys if self.convention.signature.passing == KEPT else ()
+
+    @functools.cached_property
+    def followed(self) -> tuple[str, ...]:
+        """The attributes that are followed like local variables: the state, or those that the method assigns."""
+        code = self.callee.code
+        return self.held or (source.assigned_attributes(code.co_filename, code.co_firstlineno) if code else ())
 
     def begin(self, seed: int) -> None:
         """Before each run: randomness starts again, and so does the cell."""

@@ -129,20 +129,26 @@ class Search:
         for likely in (True, False):
             for ground in self._grounds(methods, forms, effort):
                 for guess in guesses(ground, wide=effort == "wide"):
+                    # What a framework drives it starts as the cell declares, and in no other way.
+                    if self._settled(driven) and not guess.declared:
+                        continue
                     bound = self._accepted(ground, guess, likely)
                     if bound is not None:
                         return self._with_rows_apart(bound, guess, forms, likely)
-                    # What a framework drives it starts as the cell declares, and in no other way.
-                    if any(misfit.bound.initial_declared and (driven or misfit.sure) for misfit in self.misfits):
-                        raise self._explained(methods) from self._cause()
                     if undo is not None:
                         undo()
                     self.budget.left -= 1
                     if self.budget.left < 0 or time.monotonic() > self.until:
                         raise self._explained(methods) from self._cause()
+                if self._settled(driven):
+                    raise self._explained(methods) from self._cause()
             if driven:
                 break
         raise self._explained(methods) from self._cause()
+
+    def _settled(self, driven: bool) -> bool:
+        """Whether the state that the cell declares was taken, and surely did not come back."""
+        return any(misfit.bound.initial_declared and (driven or misfit.sure) for misfit in self.misfits)
 
     def _with_rows_apart(self, bound: Bound, guess: Guess, forms: Sequence[Form], likely: bool) -> Bound:
         """The same call with the input's axes the other way round, where its code does not say which of them is time
@@ -468,7 +474,13 @@ def _methods(cell: Any, settings: Settings, backend: Backend) -> list[str]:
             )
         return [settings.method]
     first = backend.method_of(cell)
-    return [first, *(name for name in _steps(cell) if name != first)]
+    found = [*([first] if callable(getattr(cell, first, None)) else []), *(n for n in _steps(cell) if n != first)]
+    if not found:
+        raise CallError(
+            f"{type(cell).__name__} has no {first}(), and no method that is one step by its name.",
+            hint="Name its step with --method NAME.",
+        )
+    return found
 
 
 def _steps(cell: Any) -> list[str]:

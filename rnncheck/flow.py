@@ -34,10 +34,9 @@ def cuts(lab: Lab, probe: Probe, gradients: Gradients, later: Sequence[float | N
     found = []
     for slot in slots:
         if slot in inward and _moves_later(lab, probe, slot):
-            found.append(Cut(slot, "in", _statement(lab, probe, path, [slot]), lab.bound.form.over_time, nothing))
+            found.append(_cut(lab, probe, path, slot, "in", [slot], nothing))
         elif slot in outward and _moves_with_anything(lab, probe, slot, slots):
-            sources = range(len(lab.slots) + 1)
-            found.append(Cut(slot, "out", _statement(lab, probe, path, sources), lab.bound.form.over_time, nothing))
+            found.append(_cut(lab, probe, path, slot, "out", range(len(lab.slots) + 1), nothing))
     return found
 
 
@@ -66,17 +65,22 @@ def _near_state(start: State, slots: Sequence[int], rng: np.random.Generator) ->
     return start
 
 
-def _statement(lab: Lab, probe: Probe, path: str | None, sources: Sequence[int]) -> Span | None:
+def _cut(lab: Lab, probe: Probe, path: str | None, slot: int, way: str, sources: Sequence[int], nothing: bool) -> Cut:
+    span, recorded = _statement(lab, probe, path, sources)
+    return Cut(slot, way, span, lab.bound.form.over_time, nothing and not recorded)
+
+
+def _statement(lab: Lab, probe: Probe, path: str | None, sources: Sequence[int]) -> tuple[Span | None, bool]:
     """The first statement whose value depends on a source by value, and to which no gradient leads from any of them;
-    where no variable shows it, the return."""
+    where no variable shows it, the return. The flag tells whether anything was recorded for gradients."""
     bound, backend = lab.bound, lab.bound.backend
     ways = [(probe.inputs, probe.start), *(_with_another(probe, number) for number in sources)]
     base, *changed = (lab.run(inputs[:1], start, record=True).steps[0] for inputs, start in ways)
     given = [*zip(probe.start.arrays, map(backend.dtype, bound.state(probe.start.arrays)))]
     given.append((np.asarray(bound.form.lay(probe.inputs[0])), bound.input_dtype))
     bound.begin(lab.seed)
-    with backend.tracking(given) as (tensors, connected):
-        with recording(bound.callee.code, backend.is_tensor, bound.held) as record:
+    with backend.tracking(given) as (tensors, connected, recorded):
+        with recording(bound.callee.code, backend.is_tensor, bound.followed) as record:
             bound.callee.call(tensors[-1], probe.start.structure.build(tensors[:-1]))
         followed = record.keyed()
         for key, binding in (base.recording.keyed() if base.recording else {}).items():
@@ -84,8 +88,9 @@ def _statement(lab: Lab, probe: Probe, path: str | None, sources: Sequence[int])
             if twin is None or not backend.dtype(binding.value).startswith(("float", "bfloat", "complex")):
                 continue
             if computed.changes(lab, key, binding, changed) and not connected(twin.value, sources):
-                return source.span(path, binding.line)
-    return source.span(path, base.recording.return_line) if base.recording else None
+                return source.span(path, binding.line), recorded()
+        kept = recorded()
+    return source.span(path, base.recording.return_line if base.recording else None), kept
 
 
 def _with_another(probe: Probe, number: int) -> tuple[Array, State]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rnncheck import source, structure, usage
-from rnncheck.backends.base import Backend, Tensor, numpy_dtype
+from rnncheck.backends.base import Array, Backend, Tensor, numpy_dtype
 from rnncheck.capture import recording
 from rnncheck.convention import Callee
 from rnncheck.definitions import is_state_name
@@ -242,7 +242,14 @@ def _or_zeros(
         else:
             reached = Guess(candidate, f"{name}, after one step", False)
             zeros = dataclasses.replace(adapted, declared=False)
+            if not all(_finite(backend.numpy(leaf)) for leaf in leaves):
+                yield zeros
+                continue
             yield from (reached, zeros) if reached_first else (zeros, reached)
+
+
+def _finite(array: Array) -> bool:
+    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
 
 
 def _for_each_row(ground: Ground, guess: Guess) -> Iterator[Guess]:

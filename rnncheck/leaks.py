@@ -34,9 +34,25 @@ def leak(lab: Lab, before: Snapshot, path: str | None) -> Leak | None:
         return None
     now = _numbers_by_place(lab)
     names = [name for name in now if not _same(now[name], after.get(name, []))]
+    names = [name for name in names if _heals(lab, before, name, first)] or names
     span = source.span(path, _written(lab, names)) if names else None
     before.restore()
     return Leak(tuple(names), span)
+
+
+def _heals(lab: Lab, before: Snapshot, name: str, first: Run) -> bool:
+    """Whether putting this place alone back makes the run what it was."""
+    backend, cell = lab.bound.backend, lab.bound.cell
+    path = name.removeprefix("self.")
+    before.restore()
+    kept = backend.kept(cell)
+    if not name.startswith("self.") or path not in kept:
+        return False
+    _fresh(lab, before, 60)
+    backend.put(cell, path, kept[path])
+    again = _fresh(lab, before, 0)
+    before.restore()
+    return alike(first, again)
 
 
 def _fresh(lab: Lab, before: Snapshot, number: int) -> Run:

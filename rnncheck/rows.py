@@ -15,17 +15,19 @@ from rnncheck.trace import Span
 from rnncheck.unroll import State, Step, largest_difference, unroll
 
 TRIES, ROWS = 3, 3
-STEP = 0.05
+STEP, LOUD = 0.05, 4
 TOLERANCE = 2e-6
 """Relative to the values: other rows may change the order in which a sum is taken, and no more."""
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """The smallest change that one row made in the others over several tries."""
+    """The smallest change that one row made in the others over several tries. ``far``: only other values altogether
+    did, as where thresholds take no notice of a small change."""
 
     change: float
     row: int
+    far: bool = False
 
 
 def leak(bound: Bound, seed: int, start: State, shape: Sequence[int], steps: int) -> Mixing | None:
@@ -33,15 +35,16 @@ def leak(bound: Bound, seed: int, start: State, shape: Sequence[int], steps: int
     that of one row of input."""
     if bound.batch < 2 or bound.form.layout == "single":
         return None
-    for row in range(min(bound.batch, ROWS)):
-        found = []
-        for number in range(TRIES):
-            change = _change(bound, (seed, 200 + number), start, shape, steps, row)
-            if not TOLERANCE < change < float("inf"):
-                break
-            found.append(change)
-        else:
-            return Mixing(min(found), row)
+    for far in (False, True):
+        for row in range(min(bound.batch, ROWS)):
+            found = []
+            for number in range(TRIES):
+                change = _change(bound, (seed, 200 + number), start, shape, steps, row, far=far)
+                if not TOLERANCE < change < float("inf"):
+                    break
+                found.append(change)
+            else:
+                return Mixing(min(found), row, far)
     return None
 
 
@@ -49,7 +52,7 @@ def where(
     bound: Bound, seed: int, start: State, shape: Sequence[int], steps: int, mixing: Mixing, path: str | None
 ) -> Span | None:
     """The first statement whose value in one row depends on another row, or that is no longer one for each row."""
-    inputs, others, other = _pair(bound, (seed, 200), start, shape, steps, mixing.row)
+    inputs, others, other = _pair(bound, (seed, 200), start, shape, steps, mixing.row, far=mixing.far)
     left, right = unroll(bound, seed, inputs, start, record=True), unroll(bound, seed, others, other, record=True)
     for one, twin in zip(left.steps, right.steps):
         if one.recording is None or twin.recording is None:
@@ -76,9 +79,11 @@ def _mixed(left: Array, right: Array, batch: int, row: int) -> bool:
     return all(_elsewhere(left, right, axis, row) > TOLERANCE for axis in axes)
 
 
-def _change(bound: Bound, seed: tuple[int, int], start: State, shape: Sequence[int], steps: int, row: int) -> float:
+def _change(
+    bound: Bound, seed: tuple[int, int], start: State, shape: Sequence[int], steps: int, row: int, *, far: bool
+) -> float:
     """How much another value in one row changes the others."""
-    inputs, others, other = _pair(bound, seed, start, shape, steps, row)
+    inputs, others, other = _pair(bound, seed, start, shape, steps, row, far=far)
     try:
         left, right = unroll(bound, seed[0], inputs, start), unroll(bound, seed[0], others, other)
     except CallError:
@@ -87,13 +92,17 @@ def _change(bound: Bound, seed: tuple[int, int], start: State, shape: Sequence[i
 
 
 def _pair(
-    bound: Bound, seed: tuple[int, int], start: State, shape: Sequence[int], steps: int, row: int
+    bound: Bound, seed: tuple[int, int], start: State, shape: Sequence[int], steps: int, row: int, *, far: bool
 ) -> tuple[Array, Array, State]:
     """Inputs, the same with another value in one row, and likewise another state."""
     rng = np.random.default_rng(seed)
     inputs = bound.form.draw(rng, (steps, bound.batch, *shape), bound.input_dtype)
     others = np.array(inputs, copy=True)
-    others[:, row] = _near(bound.form, rng, inputs[:, row], bound.input_dtype)
+    if far and inputs.dtype.kind == "f":
+        inputs, others = (array * LOUD for array in (inputs, others))
+        others[:, row] = -inputs[:, row]
+    else:
+        others[:, row] = _near(bound.form, rng, inputs[:, row], bound.input_dtype)
     arrays = [_with_row(bound, slot, array, row, rng) for slot, array in enumerate(start.arrays)]
     return inputs, others, State(start.structure, arrays)
 

@@ -276,6 +276,24 @@ def _class_bodies(cls: type) -> Iterator[tuple[str, ast.ClassDef]]:
                 yield path, node
 
 
+def assigned_attributes(path: str, line: int) -> tuple[str, ...]:
+    """The attributes of ``self`` that the function on a line assigns."""
+    function = function_at(path, line)
+    if function is None:
+        return ()
+    name = _self_name(function)
+    return tuple(
+        dict.fromkeys(
+            node.attr
+            for node in ast.walk(function)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.ctx, ast.Store)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == name
+        )
+    )
+
+
 def names_attribute(cls: type, attribute: str) -> bool:
     """Whether the code of a class names this attribute of anything, as ``torch.jit``."""
     return any(

@@ -80,7 +80,7 @@ def unroll(bound: Bound, seed: int, inputs: Array, start: State, *, record: bool
     backend = bound.backend
     bound.begin(seed)
     found, leaves = start.structure, bound.state(start.arrays)
-    previous = [np.array(array, copy=True) for array in start.arrays]
+    previous = [backend.numpy(leaf) for leaf in leaves]
     code = bound.callee.code if record else None
     steps = []
     for index in range(len(inputs)):
@@ -110,7 +110,7 @@ def unroll(bound: Bound, seed: int, inputs: Array, start: State, *, record: bool
 
 def _one(bound: Bound, x: Any, state: Any, index: int, code: Any) -> tuple[Any, Recording]:
     try:
-        with bound.backend.without_gradient(), recording(code, bound.backend.is_tensor, bound.held) as kept:
+        with bound.backend.without_gradient(), recording(code, bound.backend.is_tensor, bound.followed) as kept:
             returned = bound.callee.call(x, state)
         return returned, kept
     except Exception as error:

@@ -132,9 +132,10 @@ class Tensors(Protocol):
 
     def tracking(
         self, sources: Sequence[tuple[Array, str]]
-    ) -> AbstractContextManager[tuple[list[Tensor], Callable[[Tensor, Sequence[int]], bool]]]:
-        """Within the block a tensor for each source (an array and a dtype), and a function that tells whether a
-        gradient path leads to another tensor from any of the sources of these numbers."""
+    ) -> AbstractContextManager[tuple[list[Tensor], Callable[[Tensor, Sequence[int]], bool], Callable[[], bool]]]:
+        """Within the block a tensor for each source (an array and a dtype), a function that tells whether a gradient
+        path leads to another tensor from any of the sources of these numbers, and one that tells whether anything
+        was recorded for gradients at all."""
 
     def gradients(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,8 +31,9 @@ class KerasLayers(Backend):
         return "call"
 
     def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> None:
-        """As ``keras.layers.RNN`` does: built by the shape of one step's input, before the first call."""
-        if not cell.built and not getattr(type(cell).build, "_is_default", False):
+        """As ``keras.layers.RNN`` does: built by the shape of one step's input, before the first call. What is built by
+        the shapes of several arguments, its first call builds."""
+        if not cell.built and not getattr(type(cell).build, "_is_default", False) and _takes_one_shape(cell.build):
             batch, *row = input_shape
             cell.build((batch, 1, *row) if derives(cell, ("RNN",)) else input_shape)
             cell.built = True
@@ -140,6 +142,15 @@ class KerasLayers(Backend):
         outputs, *last = layer(sequence) if state is None else layer(sequence, initial_state=state)
         found, leaves = flatten(outputs, self.is_tensor)
         return [found.build([leaf[:, at] for leaf in leaves]) for at in range(len(inputs))], last
+
+
+def _takes_one_shape(build: Any) -> bool:
+    try:
+        parameters = inspect.signature(build).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return sum(item.default is item.empty and item.kind not in kinds for item in parameters) <= 1
 
 
 def _trained(variable: Any) -> bool:

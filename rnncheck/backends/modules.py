@@ -61,6 +61,16 @@ class TensorFlowModules(TensorFlowTensors, Backend):
     def holders(self, cell: Any) -> list[tuple[str, Any]]:
         return [(name, part) for name, part in self._parts(cell) if not self.is_weight(part)]
 
+    def unused_layers(self, cell: Any) -> list[str]:
+        """Sonnet makes the weights of a layer when it is first called."""
+        return [
+            name
+            for name, part in self.holders(cell)
+            if name.isidentifier()
+            and not part.variables
+            and any(isinstance(getattr(part, size, None), int) for size in ("output_size", "output_channels"))
+        ]
+
     def float_dtype(self, cell: Any) -> str:
         """That of the weights, else the one that the cell was given."""
         named = (weight.tensor.dtype for weight in self.weights(cell))

@@ -100,8 +100,13 @@ class TorchTensors(Tensors):
     @contextlib.contextmanager
     def tracking(
         self, sources: Sequence[tuple[Array, str]]
-    ) -> Iterator[tuple[list[Tensor], Callable[[Tensor, Sequence[int]], bool]]]:
+    ) -> Iterator[tuple[list[Tensor], Callable[[Tensor, Sequence[int]], bool], Callable[[], bool]]]:
         leaves = self._leaves(sources)
+        recorded: list[None] = []
+
+        def pack(tensor: Tensor) -> Tensor:
+            recorded.append(None)
+            return tensor
 
         def connected(tensor: Tensor, numbers: Sequence[int]) -> bool:
             value = self.raw(tensor)
@@ -112,8 +117,8 @@ class TorchTensors(Tensors):
             found = torch.autograd.grad(whole.sum(), wanted, retain_graph=True, allow_unused=True)
             return any(gradient is not None for gradient in found)
 
-        with torch.enable_grad():
-            yield [leaf.clone() for leaf in leaves], connected
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            yield [leaf.clone() for leaf in leaves], connected, lambda: bool(recorded)
 
     def _leaves(self, sources: Sequence[tuple[Array, str]]) -> list[Tensor]:
         leaves = [self.tensor(array, dtype) for array, dtype in sources]

@@ -19,6 +19,7 @@ import numpy as np
 from rnncheck.definitions import is_framework
 
 Restore = Callable[[], None]
+GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 
 
 class Snapshot:
@@ -79,22 +80,23 @@ class Snapshot:
             for part in list(vars(value).values()):
                 self._remember(part, seen)
 
-    def restore(self) -> None:
-        """Put everything back as it was when the snapshot was taken."""
+    def restore(self, *, randomness: bool = True) -> None:
+        """Put everything back as it was when the snapshot was taken, generators of random numbers only on demand."""
         for holder, attributes in self._attributes:
             current = vars(holder)
             for name in [name for name in current if name not in attributes]:
                 del current[name]
             current.update(attributes)
         for value, contents in self._contents:
-            _refill(value, contents)
-        for put_back in (*self._numbers, *self._randomness):
+            if randomness or not isinstance(value, GENERATORS):
+                _refill(value, contents)
+        for put_back in (*self._numbers, *(self._randomness if randomness else ())):
             put_back()
 
     def reseed(self) -> None:
         """Put back the generators of random numbers alone."""
         for value, contents in self._contents:
-            if isinstance(value, (np.random.Generator, np.random.RandomState, random.Random)):
+            if isinstance(value, GENERATORS):
                 _refill(value, contents)
         for put_back in self._randomness:
             put_back()

@@ -128,7 +128,7 @@ class TensorFlowTensors(Tensors):
     @contextlib.contextmanager
     def tracking(
         self, sources: Sequence[tuple[Array, str]]
-    ) -> Iterator[tuple[list[Tensor], Callable[[Tensor, Sequence[int]], bool]]]:
+    ) -> Iterator[tuple[list[Tensor], Callable[[Tensor, Sequence[int]], bool], Callable[[], bool]]]:
         leaves = [self.tensor(array, dtype) for array, dtype in sources]
         with tf.GradientTape(persistent=True) as tape:
             for leaf in leaves:
@@ -143,7 +143,8 @@ class TensorFlowTensors(Tensors):
                     found = tape.gradient(value, [leaves[number] for number in numbers])
                 return any(gradient is not None for gradient in found)
 
-            yield leaves, connected
+            # Nothing switches a tape off.
+            yield leaves, connected, lambda: True
 
     def gradients(
         self,

@@ -775,30 +775,35 @@ class ContextOnSelfRepaired(ContextOnSelf):
         return h, [h]
 
 
-class AnnealsAVariable(layers.Layer):
-    """The temperature sinks with every step that was ever made."""
+class AdaptsAVariable(layers.Layer):
+    """Each unit's activity is followed over all sequences there ever were, also when it does not train."""
 
-    def __init__(self, units, decay=0.97, **kwargs):
+    def __init__(self, units, rate=0.1, **kwargs):
         super().__init__(**kwargs)
         self.units = self.state_size = units
-        self.decay = decay
+        self.rate = rate
 
     def build(self, input_shape):
         self.kernel = self.add_weight(shape=(input_shape[-1] + self.units, self.units), name="kernel")
-        self.temperature = tf.Variable(1.0, trainable=False, name="temperature")
+        self.activity = tf.Variable(tf.zeros((self.units,)), trainable=False, name="activity")
 
     def call(self, inputs, states):
         z = tf.matmul(tf.concat([inputs, states[0]], axis=1), self.kernel)
-        h = tf.tanh(z / self.temperature)
-        self.temperature.assign(self.temperature * self.decay)  # expect: leaked-state
+        h = tf.tanh(z - self.activity)
+        self.activity.assign_add(self.rate * (tf.reduce_mean(h, axis=0) - self.activity))  # expect: leaked-state
         return h, [h]
 
 
-class AnnealsAVariableRepaired(AnnealsAVariable):
+class AdaptsAVariableRepaired(AdaptsAVariable):
+    def __init__(self, units, rate=0.1, **kwargs):
+        super().__init__(units, rate=rate, **kwargs)
+        self.state_size = [units, units]
+
     def call(self, inputs, states):
-        z = tf.matmul(tf.concat([inputs, states[0]], axis=1), self.kernel)
-        h = tf.tanh(z / self.temperature)
-        return h, [h]
+        h, activity = states
+        z = tf.matmul(tf.concat([inputs, h], axis=1), self.kernel)
+        h = tf.tanh(z - activity)
+        return h, [h, activity + self.rate * (h - activity)]
 
 
 _previous = None
@@ -827,36 +832,41 @@ class RemembersInAGlobalRepaired(RemembersInAGlobal):
 
 
 def remembers_in_a_closure(units=8):
-    trace = {"steps": 0.0}
+    last = {}
 
-    class Decaying(layers.Layer):
+    class Differencing(layers.Layer):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
             self.state_size = [units, units]
             self.lstm = layers.LSTMCell(units)
 
-        def call(self, inputs, states):
-            trace["steps"] += 1.0  # expect: leaked-state
-            y, states = self.lstm(inputs, states)
-            return y / trace["steps"], states
+        def build(self, input_shape):
+            self.lstm.build(input_shape)
 
-    return Decaying()
+        def call(self, inputs, states):
+            y, states = self.lstm(inputs, states)
+            before = last.get(y.shape, y)
+            last[y.shape] = y  # expect: leaked-state
+            return y - before, states
+
+    return Differencing()
 
 
 def remembers_in_a_closure_repaired(units=8):
-    trace = {"steps": 1.0}
-
-    class Decaying(layers.Layer):
+    class Differencing(layers.Layer):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
             self.state_size = [units, units]
             self.lstm = layers.LSTMCell(units)
 
-        def call(self, inputs, states):
-            y, states = self.lstm(inputs, states)
-            return y / trace["steps"], states
+        def build(self, input_shape):
+            self.lstm.build(input_shape)
 
-    return Decaying()
+        def call(self, inputs, states):
+            y, states_next = self.lstm(inputs, states)
+            return y - states[0], states_next
+
+    return Differencing()
 
 
 class SharedCache(layers.Layer):
@@ -885,10 +895,6 @@ class SharedCache(layers.Layer):
 
 
 class SharedCacheRepaired(SharedCache):
-    def __init__(self, dim, **kwargs):
-        super().__init__(dim, **kwargs)
-        self.state_size = (dim, dim)
-
     def init_carry(self, batch_size):
         return ops.zeros((batch_size, self.dim)), ops.zeros((batch_size, self.dim))
 
@@ -923,7 +929,7 @@ class MutableDefaultRepaired(MutableDefault):
         return h
 
 
-class WeightAssigned(layers.Layer):
+class PositionGoesOn(layers.Layer):
     """A weight that does not train counts the steps; positions never start afresh."""
 
     def __init__(self, units, **kwargs):
@@ -946,7 +952,7 @@ class WeightAssigned(layers.Layer):
         return y, states
 
 
-class WeightAssignedRepaired(WeightAssigned):
+class PositionGoesOnRepaired(PositionGoesOn):
     def advance(self):
         return ops.cos(self.frequency * self.position)
 
@@ -1663,30 +1669,29 @@ class ArgmaxIsLongRepaired(ArgmaxIsLong):
 
 
 class FiredAsFloat(layers.Layer):
-    """A bool for each unit, which comes back as ones and zeros; images and a dict."""
+    """A bool for each unit, which comes back as ones and zeros; a dict."""
 
-    def __init__(self, filters, kernel_size=3, **kwargs):
+    def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
-        self.filters = filters
-        self.synapse = layers.Conv2D(filters, kernel_size, padding="same")
+        self.units = units
+        self.state_size = {"fired": units, "v": units}
+        self.synapse = layers.Dense(units)
 
-    def initial_state(self, frame):
-        shape = (*frame.shape[:-1], self.filters)
+    def get_initial_state(self, batch_size=None):
+        shape = (batch_size, self.units)
         return {"fired": ops.zeros(shape, dtype="bool"), "v": ops.zeros(shape)}
 
-    def call(self, frame, state=None):
-        state = self.initial_state(frame) if state is None else state
-        v = ops.where(state["fired"], 0.0, 0.8 * state["v"]) + self.synapse(frame)
-        fired = ops.cast(v > 0.5, "float32")  # expect: state-dtype-mismatch error 0
-        return {"rate": ops.sigmoid(v), "fired": fired, "v": v}
+    def call(self, inputs, state):
+        v = ops.where(state["fired"], 0.0, 0.8 * state["v"]) + self.synapse(inputs)
+        fired = ops.cast(v > 0.3, "float32")  # expect: state-dtype-mismatch error 0
+        return ops.sigmoid(v), {"fired": fired, "v": v}
 
 
 class FiredAsFloatRepaired(FiredAsFloat):
-    def call(self, frame, state=None):
-        state = self.initial_state(frame) if state is None else state
-        v = ops.where(state["fired"], 0.0, 0.8 * state["v"]) + self.synapse(frame)
-        fired = v > 0.5
-        return {"rate": ops.sigmoid(v), "fired": fired, "v": v}
+    def call(self, inputs, state):
+        v = ops.where(state["fired"], 0.0, 0.8 * state["v"]) + self.synapse(inputs)
+        fired = v > 0.3
+        return ops.sigmoid(v), {"fired": fired, "v": v}
 
 
 # nonfinite-state
@@ -1849,7 +1854,7 @@ class ResidualReLU(layers.Layer):
 
     def call(self, inputs, states):
         h = states[0]
-        update = 0.2 * self.rec(h + self.inp(inputs))
+        update = 0.4 * self.rec(h + self.inp(inputs))
         h = h + update  # expect: exploding-state warning
         return h, [h]
 
@@ -1857,8 +1862,8 @@ class ResidualReLU(layers.Layer):
 class ResidualReLURepaired(ResidualReLU):
     def call(self, inputs, states):
         h = states[0]
-        update = 0.2 * self.rec(h + self.inp(inputs))
-        h = 0.5 * h + update
+        update = 0.4 * self.rec(h + self.inp(inputs))
+        h = 0.3 * h + update
         return h, [h]
 
 
@@ -2018,7 +2023,7 @@ class SigmoidsInARow(tf.Module):
 
     def __call__(self, x, h):
         for _ in range(self.unfolds):
-            h = tf.sigmoid(x @ self.w + h @ self.u)  # expect: vanishing-gradient warning 0
+            h = tf.sigmoid(x @ self.w + h @ self.u)  # expect: vanishing-gradient warning
         return h
 
 
@@ -2039,12 +2044,13 @@ class ForgetBiasOfTheWrongSign(layers.Layer):
         self.candidate = layers.Dense(units, activation="tanh")
 
     def get_initial_state(self, batch_size=None):
-        return ops.zeros((batch_size, self.units))
+        return [ops.zeros((batch_size, self.units))]
 
-    def call(self, inputs, state):
+    def call(self, inputs, states):
+        (h,) = states
         keep = self.keep(inputs)
-        state = keep * state + (1.0 - keep) * self.candidate(inputs)  # expect: vanishing-gradient warning 0
-        return state, state
+        h = keep * h + (1.0 - keep) * self.candidate(inputs)  # expect: vanishing-gradient warning
+        return h, [h]
 
 
 class ForgetBiasOfTheWrongSignRepaired(ForgetBiasOfTheWrongSign):
@@ -2066,7 +2072,7 @@ class ScaledTwice(layers.Layer):
             hidden = ops.zeros((*frame.shape[:-1], self.filters))
         hidden = hidden / 255.0
         joint = ops.concatenate([frame, hidden], axis=-1) / 255.0
-        hidden = self.conv(joint)  # expect: vanishing-gradient warning 0
+        hidden = self.conv(joint)  # expect: vanishing-gradient warning
         return hidden, hidden
 
 
@@ -2401,8 +2407,8 @@ class StateComesFirst(layers.Layer):
         self.state_size = units
         self.w, self.u = layers.Dense(units), layers.Dense(units, use_bias=False)
 
-    def call(self, states, inputs):  # expect: graph-mismatch
-        h = ops.tanh(self.w(inputs) + self.u(states[0]))
+    def call(self, states, inputs):
+        h = ops.tanh(self.w(inputs) + self.u(states[0]))  # expect: graph-mismatch
         return h, [h]
 
 
@@ -2451,20 +2457,16 @@ class TapDelayLine(layers.Layer):
 
     def __init__(self, units, taps=6, **kwargs):
         super().__init__(**kwargs)
-        self.taps = taps
-        self.fir = layers.Dense(units)
-
-    def build(self, input_shape):
-        self.features = input_shape[-1]
-        self.state_size = (self.taps, self.features)
-        self.fir.build((None, self.taps * self.features))
+        self.units, self.taps = units, taps
+        self.state_size = (taps, units)
+        self.embed, self.fir = layers.Dense(units), layers.Dense(units)
 
     def get_initial_state(self, batch_size=None):
-        return [ops.zeros((batch_size, self.taps, self.features))]
+        return [ops.zeros((batch_size, self.taps, self.units))]
 
     def call(self, inputs, states):
-        taps = ops.concatenate([states[0][:, 1:], inputs[:, None]], axis=1)
-        return self.fir(ops.reshape(taps, (-1, self.taps * self.features))), [taps]
+        taps = ops.concatenate([states[0][:, 1:], self.embed(inputs)[:, None]], axis=1)
+        return self.fir(ops.reshape(taps, (-1, self.taps * self.units))), [taps]
 
 
 class PingPongBuffers(layers.Layer):
