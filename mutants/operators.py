@@ -82,7 +82,7 @@ def by_use(site: Site, draft: Draft, slot: int, template: str, *, fault: bool = 
     if step.kind == "leaf" and step.state and not step.slots[slot].names:
         raise Unfit("the old value has no name")
     names = step.slots[slot].names[-1:] or step.old(slot)
-    found = [part for node in site.simple for part in site.uses(node, names)]
+    found = site.taken(names)
     if not 0 < len(found) <= 6:
         raise Unfit(f"the old value is taken {len(found)} times")
     for part in found:
@@ -251,7 +251,7 @@ def input_dropped(step: Step) -> Spellings:
 
     def each(template: str) -> Change:
         def change(site: Site, draft: Draft, slots: Sequence[int]) -> None:
-            found = [part for node in site.simple for part in site.uses(node, [step.input])]
+            found = site.taken([step.input])
             if not 0 < len(found) <= 6:
                 raise Unfit(f"the input is taken {len(found)} times")
             for part in found:

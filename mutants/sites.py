@@ -109,6 +109,18 @@ class Site:
             return [part for part in found if ast.unparse(part) in names and not self._only_asked(part)]
         return []
 
+    def taken(self, names: Sequence[str]) -> list[ast.expr]:
+        """Where the values of these expressions are taken, until the names are given other values."""
+        arguments = self.function.args
+        known, unbound = set(names), set(names) - {item.arg for item in (*arguments.args, *arguments.kwonlyargs)}
+        found = []
+        for node in self.simple:
+            found += self.uses(node, tuple(known))
+            given = {ast.unparse(target) for target in targets(node)}
+            known -= given - unbound
+            unbound -= given
+        return found
+
     def first_use(self, names: Sequence[str]) -> ast.stmt:
         for node in self.simple:
             value = getattr(node, "value", None)

@@ -112,6 +112,8 @@ def test_a_cell_that_gives_its_state_the_old_name() -> None:
     dropped = made("recurrence dropped", (0,), SIMPLE, SIMPLE_STEP)
     assert dropped["its terms are left out"] == {4: "h = self.activation(ops.matmul(inputs, self.kernel))"}
     assert dropped["by_name: tf.zeros_like({})"] == {3: "h = tf.zeros_like(states[0])"}
+    (changed,) = dropped["by_use: ({} * 0)"].values()
+    assert "ops.matmul((h * 0), self.recurrent)" in changed
     assert made("argument mutated", (0,), SIMPLE, SIMPLE_STEP) == {"the container": {5: "states[0] = h"}}
 
 
