@@ -162,12 +162,13 @@ def table(lines: Sequence[Line]) -> str:
 
 EXPLAINED = """\
 **found**: an error or a warning of the rule, which follows from no other finding; where one slot of several was broken
-it names that slot. **right line**: of those found, how many stand on a line that was changed. The return statement that
-hands back the old state is right as well where the state was put together before it, or the new value was given another
-name, or overwritten; so is that which hands back a state that was unpacked in the wrong order. Of memory beside the
-state it is the line that writes it. **not broken**: mutants that were thrown away, since run beside the unbroken cell
-they turned out to work as before, or not to run at all, or to be broken in yet another way. What is run there is the
-bare cell with the same weights; no rule of rnncheck has a part in it.
+it names that slot. **right line**: of those found, how many stand on a line that was changed. Right as well are: the
+return statement that hands back the old state, where the state was put together before it, or the new value was given
+another name, or overwritten; that which hands back a state that was unpacked in the wrong order; and, where a term was
+left out of a sum, the statement that still computes it. Of memory beside the state it is the line that writes it.
+**not broken**: mutants that were thrown away, since run beside the unbroken cell they turned out to work as before, or
+not to run at all, or to be broken in yet another way. What is run there is the bare cell with the same weights; no rule
+of rnncheck has a part in it.
 
 Each mutant is a copy of the module that the step stands in, in a file of its own. Which of an operator's spellings is
 tried first changes from cell to cell; a cell whose entry differs only in arguments that lead to the same lines is

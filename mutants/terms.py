@@ -10,7 +10,8 @@ from sites import Site, targets
 
 
 def drop_terms(site: Site, draft: Draft, names: Sequence[str]) -> None:
-    """Leave out of every sum the term that comes from these values, through the names that are given to them."""
+    """Leave out of every sum the term that comes from these values, through the names that are given to them; what
+    computes such a term to no effect is at fault as well."""
     arguments = site.function.args
     tainted, unbound = set(names), set(names) - {item.arg for item in (*arguments.args, *arguments.kwonlyargs)}
     for node in site.simple:
@@ -41,6 +42,8 @@ def drop_terms(site: Site, draft: Draft, names: Sequence[str]) -> None:
         if dropped or not isinstance(node, ast.Assign):
             raise Unfit("the value is no term of a sum")
         tainted |= given
+        if node.value not in rest:
+            draft.also(node)
 
 
 def _without_breaks(text: str) -> str:
