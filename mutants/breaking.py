@@ -37,10 +37,6 @@ class Broken:
     name: str
     slots: tuple[int, ...]
 
-    @property
-    def key(self) -> tuple[str, str, str]:
-        return self.cell.entry.typed, self.mutant.operator, ",".join(map(str, self.mutant.slots))
-
 
 def breakable(cell: Cell, every: int = 1) -> Iterator[tuple[Operator, tuple[int, ...]]]:
     """All that may be broken in a cell: per operator what it breaks at a time, or one of that where it does not matter
@@ -97,11 +93,8 @@ def as_file(cell: Cell, text: str) -> str:
             above = package[: len(package) - node.level + 1]
             absolute = ".".join([*above, *([node.module] if node.module else [])])
             names = ", ".join(f"{item.name} as {item.asname}" if item.asname else item.name for item in node.names)
-            lost = (node.end_lineno or node.lineno) - node.lineno
-            breaks = "\n" * lost
-            draft.replace(
-                node, f"from {absolute} import ({names}{breaks})" if lost else f"from {absolute} import {names}"
-            )
+            lost = "\n" * ((node.end_lineno or node.lineno) - node.lineno)
+            draft.replace(node, f"from {absolute} import {f'({names}{lost})' if lost else names}")
     cls = type(cell.bound.cell)
     if cls.__module__ != cell.module:
         step = cell.bound.callee.method

@@ -18,14 +18,13 @@ from terms import drop_terms
 
 @dataclass(frozen=True)
 class Mutant:
-    """A module with one defect in the function on a line, and on which ``lines`` it is. ``slots`` are those broken."""
+    """A module with one defect, and on which ``lines`` it is. ``slots`` are those that it breaks."""
 
     operator: str
     spelling: str
     slots: tuple[int, ...]
     text: str
     lines: tuple[int, ...]
-    function: int
 
 
 # --------------------------------------------------------------------------------------------------------------------
@@ -430,7 +429,7 @@ def mutants(operator: Operator, site: Site, slots: tuple[int, ...], first: int =
         except (Unfit, IndexError):
             continue
         if lines:
-            yield Mutant(operator.name, name, slots, changed, lines, site.step.function)
+            yield Mutant(operator.name, name, slots, changed, lines)
 
 
 def _is_method(site: Site) -> bool:

@@ -24,7 +24,7 @@ from rnncheck.convention import Bound
 from rnncheck.errors import CallError
 from rnncheck.settings import from_options
 from rnncheck.signature import EACH, ONE
-from rnncheck.structure import flatten
+from rnncheck.structure import Structure, flatten
 from rnncheck.unroll import State, unroll
 from zoo import Entry
 
@@ -66,6 +66,15 @@ class _Frame:
     end: dict[str, Any] = field(default_factory=dict)
     returned: Any = None
     line: int = 0
+
+    def step(self, frame: FrameType, event: str, argument: Any) -> Any:
+        for name, value in frame.f_locals.items():
+            self.names.setdefault(name, []).append(value)
+        if event == "line":
+            self.lines.append(frame.f_lineno)
+        elif event == "return":
+            self.returned, self.line, self.end = argument, frame.f_lineno, dict(frame.f_locals)
+        return self.step
 
 
 def prepared(entry: Entry) -> Cell:
@@ -112,7 +121,7 @@ def _bound(backend: Backend, obj: Any, settings: Any) -> tuple[Bound, tuple[int,
     tries = build.candidates(obj, settings.kwargs, backend.owns, size, settings.batch)
     for built in tries:
         try:
-            return bind(backend, backend.unwrap(built.cell), settings, built, time.monotonic() + SECONDS)
+            return bind(backend, backend.unwrap(built.cell), settings, built, time.process_time() + SECONDS)
         except CallError as error:
             tries.refused(error)
     raise Unfit("it cannot be called")
@@ -146,28 +155,14 @@ def _seen_running(bound: Bound, shape: tuple[int, ...]) -> tuple[list[_Frame], A
         x = bound.inputs(inputs(bound, shape, 1, 2)[0])
         bound.begin(0)
         frames: list[_Frame] = []
-        package = str(Path(code.co_filename))
 
         def enter(frame: FrameType, event: str, argument: Any) -> Any:
-            if frame.f_code.co_filename != package or frame.f_code.co_name.startswith("<"):
+            if frame.f_code.co_filename != code.co_filename or frame.f_code.co_name.startswith("<"):
                 return None
             if not frames and frame.f_code is not code:
                 return None
-            seen = _Frame(frame.f_code, dict(frame.f_locals))
-            frames.append(seen)
-
-            def note(frame: FrameType, event: str, argument: Any) -> Any:
-                for name, value in frame.f_locals.items():
-                    values = seen.names.setdefault(name, [])
-                    if not values or values[-1] is not value:
-                        values.append(value)
-                if event == "line":
-                    seen.lines.append(frame.f_lineno)
-                elif event == "return":
-                    seen.returned, seen.line, seen.end = argument, frame.f_lineno, dict(frame.f_locals)
-                return note
-
-            return note
+            frames.append(_Frame(frame.f_code, dict(frame.f_locals)))
+            return frames[-1].step
 
         before = sys.gettrace()
         sys.settrace(enter)
@@ -182,69 +177,67 @@ def _seen_running(bound: Bound, shape: tuple[int, ...]) -> tuple[list[_Frame], A
 
 def _described(bound: Bound, seen: tuple[list[_Frame], Any, list[Any]], framework: str) -> tuple[Step, CodeType]:
     frames, x, leaves = seen
-    signature, state, reading = bound.convention.signature, bound.convention.state, bound.convention.reading
-    kind: str = "leaf"
-    keys: tuple[str, ...] = ()
-    if not state.is_leaf:
-        if not all(child.is_leaf for child in state.children):
-            raise Unfit("its state is nested")
-        kind = {"named": "named", "mapping": "dict"}.get(state.kind) or (
-            "list" if state.type is not None and issubclass(state.type, list) else "tuple"
-        )
-        keys = tuple(str(key) for key in state.keys) if kind in ("named", "dict") else ()
+    signature, reading = bound.convention.signature, bound.convention.reading
     if isinstance(reading.at, str):
         raise Unfit("the state is in a dict of results")
-    at, count = reading.at, reading.count
-    number = 0
-    if isinstance(at, tuple) and at == (0, count):
-        at, count = None, 1
-    frame = frames[number]
     # A method that only hands on to a function of the same file is broken there.
-    deeper = [other for other in frames[1:] if other.returned is frame.returned]
-    if deeper:
-        frame = deeper[0]
-    axes = {bound.rows_axis(slot) for slot in range(state.size)}
-    names = [_names(frame, leaf) for leaf in leaves]
+    frame = next((other for other in frames[1:] if other.returned is frames[0].returned), frames[0])
     source = next((name for name, value in frame.arguments.items() if value is x), None)
     if source is None:
         raise Unfit("the input comes under no name")
+    kind, keys = _kind(bound.convention.state)
     whole = None
     if signature.passing == ONE:
         whole = signature.state if frame is frames[0] else _holder(frame, leaves)
-    if signature.passing == EACH:
-        kind = "tuple" if not isinstance(reading.at, tuple) and reading.at is not None else kind
+    elif isinstance(reading.at, int):
+        kind = "tuple"
+    everything = reading.at == (0, reading.count)
+    axes = {bound.rows_axis(slot) for slot in range(len(leaves))}
     step = Step(
-        framework,
-        frame.code.co_firstlineno,
-        frame.line,
-        frozenset(frame.lines),
-        source,
-        tuple(
-            Slot(tuple(known), tuple(name for name in known if frame.end.get(name) is leaf))
-            for known, leaf in zip(names, leaves)
-        ),
-        whole,
-        kind,
-        keys,
-        at,
-        count,
-        (axes.pop() or 0) if len(axes) == 1 else 0,
+        framework=framework,
+        function=frame.code.co_firstlineno,
+        returned=frame.line,
+        ran=frozenset(frame.lines),
+        input=source,
+        slots=tuple(_slot(frame, leaf) for leaf in leaves),
+        state=whole,
+        kind=kind,
+        keys=keys,
+        at=None if everything else reading.at,
+        count=1 if everything else reading.count,
+        rows=(axes.pop() or 0) if len(axes) == 1 else 0,
     )
-    if whole is not None and kind != "leaf":
-        held = flatten(frame.end.get(whole), bound.backend.is_tensor)[1]
-        slots = [
-            replace(slot, kept=(spelled, *slot.kept))
-            if index < len(held) and held[index] is leaf and (spelled := step.spelled(index))
-            else slot
-            for index, (slot, leaf) in enumerate(zip(step.slots, leaves))
-        ]
-        step = replace(step, slots=tuple(slots))
-    return step, frame.code
+    return _held_to_the_end(step, frame, leaves, bound), frame.code
 
 
-def _names(frame: _Frame, leaf: Any) -> list[str]:
+def _kind(state: Structure) -> tuple[str, tuple[str, ...]]:
+    """What the state is, as ``Step`` calls it, and its keys."""
+    if state.is_leaf:
+        return "leaf", ()
+    if not all(child.is_leaf for child in state.children):
+        raise Unfit("its state is nested")
+    if state.kind in ("named", "mapping"):
+        return "named" if state.kind == "named" else "dict", tuple(str(key) for key in state.keys)
+    return "list" if state.type is not None and issubclass(state.type, list) else "tuple", ()
+
+
+def _slot(frame: _Frame, leaf: Any) -> Slot:
     """The local variables that were bound to a tensor, parameters first."""
-    return [name for name, values in frame.names.items() if any(value is leaf for value in values)]
+    names = [name for name, values in frame.names.items() if any(value is leaf for value in values)]
+    return Slot(tuple(names), tuple(name for name in names if frame.end.get(name) is leaf))
+
+
+def _held_to_the_end(step: Step, frame: _Frame, leaves: list[Any], bound: Bound) -> Step:
+    """The same with the parts of the state's own parameter, where it holds them still."""
+    if step.state is None or step.kind == "leaf":
+        return step
+    held = flatten(frame.end.get(step.state), bound.backend.is_tensor)[1]
+    slots = list(step.slots)
+    for index, (slot, leaf) in enumerate(zip(step.slots, leaves)):
+        spelled = step.spelled(index)
+        if spelled is not None and index < len(held) and held[index] is leaf:
+            slots[index] = replace(slot, kept=(spelled, *slot.kept))
+    return replace(step, slots=tuple(slots))
 
 
 def _holder(frame: _Frame, leaves: list[Any]) -> str | None:
