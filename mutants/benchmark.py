@@ -90,7 +90,7 @@ def troubles(lines: Sequence[Line]) -> Iterator[str]:
         if "verdict" not in line:
             continue
         verdict = line["verdict"]
-        if right(line) and verdict["right_line"]:
+        if right(line) and _on_line(line):
             continue
         wrong = "no verdict" if verdict["error"] else "missed" if not verdict["found"] else "another slot"
         said = "; ".join(
@@ -114,7 +114,7 @@ def table(lines: Sequence[Line]) -> str:
         name = operator.name if operator else None
         mine = [line for line in mutants if name in (None, line["operator"])]
         found = [line for line in mine if right(line)]
-        on_line = [line for line in found if line["verdict"]["right_line"]]
+        on_line = [line for line in found if _on_line(line)]
         tried = [line for line in lines if "thrown_away" in line and name in (None, line["operator"])]
         rows.append(
             [
@@ -152,6 +152,8 @@ def table(lines: Sequence[Line]) -> str:
             "|---|---|---|",
             *(f"| {package} | {broken[package]} | {count} |" for package, count in sorted(packages.items())),
             "",
+            *_listed("Missed", [line for line in mutants if not right(line)]),
+            *_listed("Found on another line", [line for line in mutants if right(line) and not _on_line(line)]),
             "Healthy entries of the zoo that are not broken here: "
             + ", ".join(f"{count} ({reason})" for reason, count in left_out.most_common())
             + ".",
@@ -173,6 +175,16 @@ of rnncheck has a part in it.
 Each mutant is a copy of the module that the step stands in, in a file of its own. Which of an operator's spellings is
 tried first changes from cell to cell; a cell whose entry differs only in arguments that lead to the same lines is
 broken once."""
+
+
+def _on_line(line: Line) -> bool:
+    return bool(line["verdict"]["right_line"])
+
+
+def _listed(title: str, lines: Sequence[Line]) -> list[str]:
+    """A list in Markdown, where there is something to list."""
+    items = [f"* `{line['entry']}`: {line['operator']}, {line['spelling'].split(':')[0]}" for line in lines]
+    return [f"{title}:", "", *items, ""] if items else []
 
 
 def _share(part: int, whole: int) -> str:
@@ -212,7 +224,7 @@ def main() -> int:
         (HERE / "tenth.json").write_text(f"[\n{items}\n]\n", encoding="utf-8")
     mutants = [line for line in said if "verdict" in line]
     found = [line for line in mutants if right(line)]
-    on_line = [line for line in found if line["verdict"]["right_line"]]
+    on_line = [line for line in found if _on_line(line)]
     alarmed = sum(bool(line.get("alarms")) for line in said)
     print()
     print("\n".join(line for line in table(said).splitlines() if line.startswith("| ")))
