@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rnncheck import signature, usertrace, widths
-from rnncheck.backends.base import Backend
+from rnncheck.backends.base import Backend, derives
 from rnncheck.build import Built
 from rnncheck.convention import Bound, Form
 from rnncheck.discovery import Budget, Search
@@ -60,8 +60,11 @@ def _order(
     if backend.embeds(cell):
         tokens = [dataclasses.replace(form, tokens=TOKENS) for form in (*COMMON, Form("single"))]
         yield settings.input_shape or (), tokens, "likely"
-    for shape in shapes:
+    for index, shape in enumerate(shapes):
         yield shape, COMMON, "likely"
+        # A layer of the framework's own that hands out no state.
+        if index == 0 and settings.state is None and derives(cell, ("RNN", "Bidirectional")):
+            yield shape, COMMON, "layer"
     if backend.name == "torch":
         for shape in shapes:
             if len(shape) == 1:
