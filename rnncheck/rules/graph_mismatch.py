@@ -21,7 +21,7 @@ Numbers that differ by what another order of additions may cause are alike.
 
     def call(self, inputs, states):
         self.steps += 1
-        new = ops.tanh(self.input(inputs) / self.steps + self.recurrent(states[0]))
+        new = ops.tanh(self.drive(inputs) / self.steps + self.recurrent(states[0]))
         return new, [new]
 
 ## Use instead
@@ -29,7 +29,7 @@ Numbers that differ by what another order of additions may cause are alike.
     def call(self, inputs, states):
         previous, steps = states
         steps = steps + 1
-        new = ops.tanh(self.input(inputs) / steps + self.recurrent(previous))
+        new = ops.tanh(self.drive(inputs) / steps + self.recurrent(previous))
         return new, [new, steps]
 """
 

@@ -12,8 +12,8 @@ class BatchCentredCell(keras.layers.Layer):
         self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
         self.recurrent_kernel = self.add_weight(shape=(self.units, self.units), name="recurrent_kernel")
 
-    def call(self, inputs, states):  # expect: batch-leak
+    def call(self, inputs, states):
         h_prev = states[0]
-        centred = h_prev - ops.mean(h_prev, axis=0, keepdims=True)
+        centred = h_prev - ops.mean(h_prev, axis=0, keepdims=True)  # expect: batch-leak
         h = ops.tanh(ops.matmul(inputs, self.kernel) + ops.matmul(centred, self.recurrent_kernel))
         return h, [h]

@@ -13,6 +13,6 @@ class DetachingCell(keras.layers.Layer):
         self.recurrent_kernel = self.add_weight(shape=(self.units, self.units), name="recurrent_kernel")
 
     def call(self, inputs, states):
-        h_prev = ops.stop_gradient(states[0])  # expect: detached-state note
+        h_prev = ops.stop_gradient(states[0])  # expect: detached-state warning
         h = ops.tanh(ops.matmul(inputs, self.kernel) + ops.matmul(h_prev, self.recurrent_kernel))
         return h, [h]

@@ -109,8 +109,8 @@ class ConcatenatesHiddenTwice(layers.Layer):
 
     def call(self, x, state):
         h, c = state
-        emb = self.embedding(x)  # expect: ignored-input
-        i, f, g, o = tf.split(self.gates(tf.concat([h, h], axis=-1)), 4, axis=-1)
+        emb = self.embedding(x)
+        i, f, g, o = tf.split(self.gates(tf.concat([h, h], axis=-1)), 4, axis=-1)  # expect: ignored-input
         c = tf.sigmoid(f + 1.0) * c + tf.sigmoid(i) * tf.tanh(g)
         return tf.sigmoid(o) * tf.tanh(c), c
 
@@ -699,29 +699,6 @@ class RoundTripThroughNumpyRepaired(RoundTripThroughNumpy):
         return tf.nn.softplus(z) - 0.5
 
 
-class QuantisedNotStraightThrough(layers.Layer):
-    """A fixed-point state, whose rounding is not put straight through; inline."""
-
-    def __init__(self, units, levels=32.0, **kwargs):
-        super().__init__(**kwargs)
-        self.levels = levels
-        self.state_size = units
-        self.cell = layers.GRUCell(units)
-
-    def quantise(self, value):
-        return ops.round(value * self.levels) / self.levels
-
-    def call(self, inputs, states):
-        h, _ = self.cell(inputs, states)
-        return h, [ops.stop_gradient(self.quantise(h))]  # expect: detached-state warning
-
-
-class QuantisedNotStraightThroughRepaired(QuantisedNotStraightThrough):
-    def call(self, inputs, states):
-        h, _ = self.cell(inputs, states)
-        return h, [h + ops.stop_gradient(self.quantise(h) - h)]
-
-
 class DetachesTheSlowLayer(layers.Layer):
     """Images and states one by one: the upper layer's is stopped where it is handed down."""
 
@@ -895,6 +872,10 @@ class SharedCache(layers.Layer):
 
 
 class SharedCacheRepaired(SharedCache):
+    def __init__(self, dim, **kwargs):
+        super().__init__(dim, **kwargs)
+        self.state_size = (dim, dim)
+
     def init_carry(self, batch_size):
         return ops.zeros((batch_size, self.dim)), ops.zeros((batch_size, self.dim))
 
@@ -1415,8 +1396,8 @@ class ReturnsNothing(layers.Layer):
         self.units = self.state_size = units
         self.cell = layers.GRUCell(units)
 
-    def call(self, inputs, states):  # expect: wrong-state-structure
-        output, new_states = self.cell(inputs, states)
+    def call(self, inputs, states):
+        output, new_states = self.cell(inputs, states)  # expect: wrong-state-structure
 
 
 class ReturnsNothingRepaired(ReturnsNothing):
@@ -1575,9 +1556,8 @@ class StaysInDouble(layers.Layer):
 
     def call(self, inputs, states):
         h, total = states
-        total = tf.cast(total, tf.float64) + tf.cast(
-            self.proj(inputs), tf.float64
-        )  # expect: state-dtype-mismatch error 1
+        change = tf.cast(self.proj(inputs), tf.float64)
+        total = tf.cast(total, tf.float64) + change  # expect: state-dtype-mismatch error 1
         h = tf.tanh(0.5 * h + tf.cast(tf.math.log1p(total), tf.float32))
         return h, [h, total]
 
@@ -1585,7 +1565,8 @@ class StaysInDouble(layers.Layer):
 class StaysInDoubleRepaired(StaysInDouble):
     def call(self, inputs, states):
         h, total = states
-        total = tf.cast(total, tf.float64) + tf.cast(self.proj(inputs), tf.float64)
+        change = tf.cast(self.proj(inputs), tf.float64)
+        total = tf.cast(total, tf.float64) + change
         h = tf.tanh(0.5 * h + tf.cast(tf.math.log1p(total), tf.float32))
         return h, [h, tf.cast(total, tf.float32)]
 
@@ -1843,27 +1824,26 @@ class ExponentialGateUnboundedRepaired(ExponentialGateUnbounded):
 # exploding-state
 
 
-class ResidualReLU(layers.Layer):
-    """A residual step that only ever adds."""
+class ResidualLinear(layers.Layer):
+    """A residual connection around a cell of Keras that is linear."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.state_size = units
-        self.inp = layers.Dense(units)
-        self.rec = layers.Dense(units, activation="relu", kernel_initializer="he_uniform")
+        self.cell = layers.SimpleRNNCell(units, activation=None)
 
     def call(self, inputs, states):
         h = states[0]
-        update = 0.4 * self.rec(h + self.inp(inputs))
+        update, _ = self.cell(inputs, [h])
         h = h + update  # expect: exploding-state warning
         return h, [h]
 
 
-class ResidualReLURepaired(ResidualReLU):
+class ResidualLinearRepaired(ResidualLinear):
     def call(self, inputs, states):
         h = states[0]
-        update = 0.4 * self.rec(h + self.inp(inputs))
-        h = 0.3 * h + update
+        update, _ = self.cell(inputs, [h])
+        h = 0.5 * (h + update)
         return h, [h]
 
 

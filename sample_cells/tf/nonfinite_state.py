@@ -1,0 +1,18 @@
+import keras
+from keras import ops
+
+
+class DividingCell(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
+        self.recurrent_kernel = self.add_weight(shape=(self.units, self.units), name="recurrent_kernel")
+
+    def call(self, inputs, states):
+        direction = states[0] / ops.norm(states[0], axis=-1, keepdims=True)  # expect: nonfinite-state
+        h = ops.tanh(ops.matmul(inputs, self.kernel) + ops.matmul(direction, self.recurrent_kernel))
+        return h, [h]

@@ -1,0 +1,20 @@
+import keras
+from keras import ops
+
+
+class HalfFrozenCell(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
+        self.recurrent_kernel = self.add_weight(shape=(self.units, self.units), name="recurrent_kernel")
+
+    def call(self, inputs, states):
+        h_prev = states[0]
+        h = ops.tanh(ops.matmul(inputs, self.kernel) + ops.matmul(h_prev, self.recurrent_kernel))
+        half = self.units // 2
+        h = ops.concatenate([h[:, :half], h_prev[:, half:]], axis=-1)  # expect: partial-freeze
+        return h, [h]
