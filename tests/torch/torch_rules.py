@@ -834,8 +834,8 @@ class RoundTripThroughNumPy(nn.Module):
         return torch.zeros(batch_size, self.hidden_size)
 
     def forward(self, x, state):
-        clipped = np.clip(state.detach().cpu().numpy(), -1.0, 1.0)
-        state = torch.from_numpy(clipped)  # expect: detached-state warning
+        clipped = np.clip(state.detach().cpu().numpy(), -1.0, 1.0)  # expect: detached-state warning
+        state = torch.from_numpy(clipped)
         state = torch.tanh(self.proj(x) + self.mix(state))
         return state.sum(dim=-1), state
 
