@@ -154,7 +154,9 @@ def produced(step: Step, path: str | None) -> tuple[Span | None, ...]:
     record = step.recording
     lines = []
     for leaf in step.leaves:
-        bound = [binding for binding in record.bindings if binding.value is leaf] if record else []
+        every = [binding for binding in record.bindings if binding.value is leaf] if record else []
+        # A helper's line where the method only hands on what it returned.
+        bound = [binding for binding in every if binding.frame == METHOD] or every
         written = [binding.line for binding in bound if binding.in_place]
         lines.append(written[-1] if written else bound[0].line if bound else record.return_line if record else None)
     return tuple(source.span(path, line) for line in lines)

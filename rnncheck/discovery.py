@@ -318,8 +318,7 @@ class Search:
     def _note(self, ground: Ground, guess: Guess, skeleton: Structure, leaves: Sequence[Tensor], returned: Any) -> None:
         """Remember what came back for a state that is certainly the one that the cell takes."""
         callee, backend = ground.callee, ground.backend
-        # What takes a state on demand and gives back an output alone is a layer.
-        if not (guess.declared or guess.told) or callee.signature.passing == KEPT or callee.signature.optional:
+        if not (guess.declared or guess.told) or callee.signature.passing == KEPT:
             return
         driven = backend.drives(callee.cell) and callee.method == backend.method_of(callee.cell)
         method = callee.method if callee.method != backend.method_of(callee.cell) else None
@@ -336,11 +335,15 @@ class Search:
             places = []
         for place in places:
             found, back = flatten(place, backend.is_tensor)
-            if structure.compatible(skeleton, found) and len(back) == len(shapes):
-                fits = [flatten(part, backend.is_tensor)[1] for part in state_like(ground, returned)]
-                another = any([tuple(leaf.shape) for leaf in part] == shapes for part in fits)
+            fits = structure.compatible(skeleton, found) and len(back) == len(shapes)
+            if fits and (len(back) > 1 or not callee.signature.optional):
+                parts = [flatten(part, backend.is_tensor)[1] for part in state_like(ground, returned)]
+                another = any([tuple(leaf.shape) for leaf in part] == shapes for part in parts)
                 self._note_shapes(bound, shapes, [tuple(leaf.shape) for leaf in back], 0, ambiguous=another)
                 return
+        # What takes a state on demand and gives back an output alone is a layer.
+        if callee.signature.optional:
+            return
         went_in, came_back = outline(guess.value, backend), outline(returned, backend)
         # As many parts as there are arguments for them are no accident.
         sure = guess.declared and callee.signature.passing == EACH

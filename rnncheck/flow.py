@@ -11,7 +11,7 @@ from rnncheck.backends.base import Array, Gradients
 from rnncheck.capture import recording
 from rnncheck.probes import Lab, Probe, effect, varied
 from rnncheck.trace import Cut, Span
-from rnncheck.unroll import State
+from rnncheck.unroll import State, Step
 
 SMALL = 1e-3
 """So small a change crosses no threshold: what it moves is no step function, through which no gradient can lead."""
@@ -88,9 +88,18 @@ def _statement(lab: Lab, probe: Probe, path: str | None, sources: Sequence[int])
             if twin is None or not backend.dtype(binding.value).startswith(("float", "bfloat", "complex")):
                 continue
             if computed.changes(lab, key, binding, changed) and not connected(twin.value, sources):
-                return source.span(path, binding.line), recorded()
+                return source.span(path, _earlier(lab, path, base, binding.line)), recorded()
         kept = recorded()
     return source.span(path, base.recording.return_line if base.recording else None), kept
+
+
+def _earlier(lab: Lab, path: str | None, step: Step, line: int) -> int:
+    """The line before this one in which the value left the framework for NumPy, where it did: arrays are not
+    followed."""
+    code = lab.bound.callee.code
+    calls = source.calls_of(path, code.co_firstlineno, "numpy") if code is not None else []
+    ran = step.recording.lines if step.recording else set()
+    return min((call for call in calls if call in ran and call < line), default=line)
 
 
 def _with_another(probe: Probe, number: int) -> tuple[Array, State]:

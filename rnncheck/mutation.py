@@ -48,19 +48,18 @@ def _loud(lab: Lab, main: Run) -> Iterator[tuple[Array, State, Step]]:
 
 def _of(lab: Lab, step: Step) -> Iterator[Mutation]:
     backend = lab.bound.backend
-    now = flatten(step.given, backend.is_tensor)[1] if _is_container(step.given) else list(step.passed)
-    handed_back = any(part is step.given for part in _containers(step.returned_value))
+    now = flatten(step.given, backend.is_tensor)[1]
+    held = [part for part in _containers(step.given) if not isinstance(part, tuple)]
+    handed_back = any(part is other for part in _containers(step.returned_value) for other in held)
     for slot in lab.slots:
         tensor = step.passed[slot]
         value, before = step.afterwards[slot], step.previous[slot]
         if different(value, before):
-            yield Mutation(slot, None, step.leaves[slot] is tensor, _is_queue(before, value), None)
+            yield Mutation(
+                slot, None, step.leaves[slot] is tensor, _is_queue(before, value, lab.bound.rows_axis(slot)), None
+            )
         elif len(now) == len(step.passed) and now[slot] is not tensor:
-            yield Mutation(slot, type(step.given).__name__, handed_back, False, None)
-
-
-def _is_container(value: Any) -> bool:
-    return isinstance(value, (list, dict)) or hasattr(value, "__dict__")
+            yield Mutation(slot, type(held[0]).__name__ if held else "container", handed_back, False, None)
 
 
 def _containers(value: Any) -> Iterator[Any]:
@@ -72,12 +71,12 @@ def _containers(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _is_queue(before: Array, after: Array) -> bool:
+def _is_queue(before: Array, after: Array, rows: int | None) -> bool:
     """Whether at least half of the numbers of each row are old ones, shifted along an axis or with whole slices of it
     written anew."""
     if before.ndim < 3:
         return False
-    for axis in range(1, before.ndim):
+    for axis in (axis for axis in range(before.ndim) if axis != rows):
         others = tuple(other for other in range(before.ndim) if other != axis)
         for shift in (-1, 0, 1):
             kept = np.roll(before, shift, axis) == after

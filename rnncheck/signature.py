@@ -188,7 +188,7 @@ def _states(named: Sequence[Parameter], source: Parameter, returned: Sequence[st
     found: list[list[Parameter]] = []
     coming_back = {word for name in returned for word in words(name)}
     also = [item for item in unknown if words(item.name) & coming_back]
-    if also and len(returned) > len(also):
+    if also and (len(returned) > len(also) or len(also) > 1):
         found += [sorted([*states, *also], key=rest.index)]
     if len(states) > 1:
         found += [states, [item for item in states if item in required] or states[:1]]

@@ -276,6 +276,27 @@ def _class_bodies(cls: type) -> Iterator[tuple[str, ast.ClassDef]]:
                 yield path, node
 
 
+def calls_of(path: str | None, line: int, method: str) -> list[int]:
+    """The lines on which the function on a line calls a method of this name."""
+    function = function_at(path, line)
+    return [
+        node.lineno
+        for node in (ast.walk(function) if function is not None else ())
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method
+    ]
+
+
+def first_store(path: str | None, line: int | None, name: str) -> Span | None:
+    """The first statement of the function on a line that gives a local variable of this name a value."""
+    function = function_at(path, line)
+    lines = [
+        node.lineno
+        for node in (ast.walk(function) if function is not None else ())
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name
+    ]
+    return span(path, min(lines)) if lines else None
+
+
 def assigned_attributes(path: str, line: int) -> tuple[str, ...]:
     """The attributes of ``self`` that the function on a line assigns."""
     function = function_at(path, line)

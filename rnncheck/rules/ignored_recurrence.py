@@ -182,7 +182,8 @@ def _one(trace: Trace, slot: Slot) -> Finding:
     width = slot.shape[-1] if slot.shape else 1
     idle = [weight for weight in trace.weights if _could_have_read(weight, width)]
     partly = [weight for weight in trace.weights if width in weight.idle_blocks and not weight.elsewhere]
-    severity: Severity = "warning" if idle or partly or _lost(trace, slot) else "note"
+    mistaken = _mistaken(trace, slot)
+    severity: Severity = "warning" if idle or partly or mistaken or _lost(trace, slot) else "note"
     reason = unused(idle) or (f"; part of {listing(weight.name for weight in partly)} goes unused" if partly else "")
     message = f"{name} influences neither the next state nor the output of {method.name}(){reason}."
     if severity == "note":
@@ -192,7 +193,7 @@ def _one(trace: Trace, slot: Slot) -> Finding:
         rule=RULE.id,
         severity=severity,
         message=message,
-        location=at(trace, _lost(trace, slot) or (_where(trace, [slot], idle) if idle else produced)),
+        location=at(trace, _lost(trace, slot) or mistaken or (_where(trace, [slot], idle) if idle else produced)),
         state=slot.name,
         state_index=slot.index,
         steps=(0, len(trace.steps) - 1),
@@ -204,6 +205,20 @@ def _one(trace: Trace, slot: Slot) -> Finding:
         },
         explained_by=_cause(trace),
     )
+
+
+def _mistaken(trace: Trace, slot: Slot) -> Span | None:
+    """Where another slot got a second name, while the code does not name this one at all: it was read twice."""
+    method = trace.method
+    if not method.bindings or any(name.isidentifier() for name in method.bindings[slot.index]):
+        return None
+    for other in trace.slots:
+        names = [
+            name for name in method.bindings[other.index] if name.isidentifier() and name != method.state_parameter
+        ]
+        if other.index != slot.index and len(names) > 1:
+            return source.first_store(method.path, method.line, names[1])
+    return None
 
 
 def _could_have_read(weight: Weight, width: int) -> bool:

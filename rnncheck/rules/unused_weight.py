@@ -73,6 +73,8 @@ def _cause(trace: Trace) -> str | None:
         return "ignored-input"
     if not all(trace.built.read):
         return "ignored-recurrence"
+    if any(units.any() for units in trace.built.still):
+        return "partial-freeze"
     if not any(trace.built.moves_from_initial):
         return "unchanged-initial-state"
     return "detached-state" if trace.cuts else None

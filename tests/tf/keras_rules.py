@@ -109,8 +109,8 @@ class ConcatenatesHiddenTwice(layers.Layer):
 
     def call(self, x, state):
         h, c = state
-        emb = self.embedding(x)  # expect: ignored-input
-        i, f, g, o = tf.split(self.gates(tf.concat([h, h], axis=-1)), 4, axis=-1)
+        emb = self.embedding(x)
+        i, f, g, o = tf.split(self.gates(tf.concat([h, h], axis=-1)), 4, axis=-1)  # expect: ignored-input
         c = tf.sigmoid(f + 1.0) * c + tf.sigmoid(i) * tf.tanh(g)
         return tf.sigmoid(o) * tf.tanh(c), c
 
@@ -697,29 +697,6 @@ class RoundTripThroughNumpyRepaired(RoundTripThroughNumpy):
         values = h / (1e-3 + tf.reduce_max(tf.abs(h), axis=1, keepdims=True))
         z = tf.matmul(x, self.w) + tf.matmul(values, self.u)
         return tf.nn.softplus(z) - 0.5
-
-
-class QuantisedNotStraightThrough(layers.Layer):
-    """A fixed-point state, whose rounding is not put straight through; inline."""
-
-    def __init__(self, units, levels=32.0, **kwargs):
-        super().__init__(**kwargs)
-        self.levels = levels
-        self.state_size = units
-        self.cell = layers.GRUCell(units)
-
-    def quantise(self, value):
-        return ops.round(value * self.levels) / self.levels
-
-    def call(self, inputs, states):
-        h, _ = self.cell(inputs, states)
-        return h, [ops.stop_gradient(self.quantise(h))]  # expect: detached-state warning
-
-
-class QuantisedNotStraightThroughRepaired(QuantisedNotStraightThrough):
-    def call(self, inputs, states):
-        h, _ = self.cell(inputs, states)
-        return h, [h + ops.stop_gradient(self.quantise(h) - h)]
 
 
 class DetachesTheSlowLayer(layers.Layer):
