@@ -12,7 +12,9 @@ PYTHONS ?= python3.10 python3.12 python3.13
 demo: $(READY)
 	@$(BIN)/python sample_cells/demo.py
 
-test: lint unit torch tf
+# The two frameworks side by side, since each keeps one core busy.
+test: lint unit
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target torch tf
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -54,7 +54,7 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: f
                 shapes.extend(other for other in wanted if other not in shapes)
                 if wanted and None not in others and shape in shapes:
                     shapes.remove(shape)
-        if budget.left < 0 or time.monotonic() > until:
+        if budget.left < 0 or time.process_time() > until:
             break
     assert refused is not None
     if misfits:

@@ -152,7 +152,7 @@ class _Search:
     def found(self) -> Iterator[Built]:
         """The cells that could be constructed."""
         _check_given(self.constructor, self.given)
-        any_built, started = False, time.monotonic()
+        any_built, started = False, time.process_time()
         for start in self._plans():
             stack = [start]
             while stack and len(self.tried) < TRIES:
@@ -167,7 +167,7 @@ class _Search:
                     raise
                 except BaseException as error:
                     self.errors.append((error, inference))
-                    if plan.depth < DEPTH and time.monotonic() - started < PATIENCE:
+                    if plan.depth < DEPTH and time.process_time() - started < PATIENCE:
                         stack = [*remedies(error, inference, self.constructor), *stack]
                     continue
                 self._check_cell(cell)

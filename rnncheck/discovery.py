@@ -95,7 +95,7 @@ class Budget:
 @dataclass
 class Search:
     """The search for one cell's convention, with inputs of one row's ``shape`` and hidden sizes ``widths``, likeliest
-    first, at the latest until a time (of ``time.monotonic``)."""
+    first, at the latest until a time (of ``time.process_time``)."""
 
     backend: Backend
     cell: Any
@@ -138,7 +138,7 @@ class Search:
                     if undo is not None:
                         undo()
                     self.budget.left -= 1
-                    if self.budget.left < 0 or time.monotonic() > self.until:
+                    if self.budget.left < 0 or time.process_time() > self.until:
                         raise self._explained(methods) from self._cause()
                 if self._settled(driven):
                     raise self._explained(methods) from self._cause()

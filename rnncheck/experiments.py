@@ -70,7 +70,7 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
     with backend.eagerly(), backend.keep_randomness(), contextlib.ExitStack() as afterwards:
         backend.seed(settings.seed)
         refused: RnncheckError | None = None
-        until = time.monotonic() + SECONDS
+        until = time.process_time() + SECONDS
         with backend.construction_dtype(settings.dtype):
             tries = build.candidates(obj, settings.kwargs, backend.owns, _input_size(backend, settings), settings.batch)
             for built in tries:
@@ -87,7 +87,7 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
                 except CallError as error:
                     refused = refused or error
                     tries.refused(error)
-                    if time.monotonic() > until:
+                    if time.process_time() > until:
                         break
                     continue
                 return _observed(bound, shape, built, declared, settings)

@@ -205,10 +205,14 @@ def test_nothing_is_clean_when_nothing_was_checked(rnncheck, write) -> None:
     done = rnncheck("cells.py", "--select", "missing-state-size")
     assert done.status == 2
     assert "Nothing was checked" in done.out
+
+
+def test_numbers_that_are_none_are_a_finding(rnncheck, write) -> None:
     write("nan.py", HEALTHY.replace("torch.tanh(", "float('nan') * torch.tanh("))
     done = rnncheck("nan.py")
-    assert done.status == 2
-    assert "gives NaN or infinity" in done.out
+    assert done.status == 1
+    assert "nonfinite-state" in done.out
+    assert "gives NaN" in done.out
 
 
 def test_a_class_that_may_be_a_cell_is_told_of(rnncheck, write) -> None:

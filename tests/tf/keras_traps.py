@@ -642,6 +642,7 @@ class Truncated(layers.Layer):
         self.gru = layers.GRUCell(units)
 
     def call(self, inputs, states):
+        # rnncheck: ignore[detached-state] backpropagation is truncated
         return self.gru(inputs, [tf.stop_gradient(state) for state in states])
 
 
