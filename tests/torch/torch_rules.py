@@ -3686,25 +3686,6 @@ class KalmanFilter(nn.Module):
         return mean, (mean, (1 - gain) * variance)
 
 
-class SlotsGrowIntoACache(nn.Module):
-    """A slot that grows: keys and values of all that was seen, empty at first."""
-
-    def __init__(self, dim):
-        super().__init__()
-        self.dim = dim
-        self.qkv = nn.Linear(dim, 3 * dim)
-
-    def init_state(self, batch_size):
-        return torch.zeros(batch_size, 0, self.dim), torch.zeros(batch_size, 0, self.dim)
-
-    def forward(self, x, state):
-        keys, values = state
-        q, k, v = self.qkv(x).chunk(3, -1)
-        keys, values = torch.cat([keys, k.unsqueeze(1)], 1), torch.cat([values, v.unsqueeze(1)], 1)
-        weights = torch.einsum("bd,btd->bt", q, keys).div(math.sqrt(self.dim)).softmax(-1)
-        return torch.einsum("bt,btd->bd", weights, values), (keys, values)
-
-
 class ManyOutputs(nn.Module):
     """More comes back than went in: logits, a value and a dict of extras beside the state."""
 
