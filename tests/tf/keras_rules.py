@@ -708,18 +708,18 @@ class DetachesTheSlowLayer(layers.Layer):
         self.low = layers.Conv2D(filters, kernel_size, padding="same", activation="tanh")
         self.high = layers.Conv2D(filters, kernel_size, padding="same", activation="tanh")
 
-    def call(self, frame, low, high):
-        context = tf.stop_gradient(high)  # expect: detached-state warning 1
-        low = self.low(tf.concat([frame, low, context], -1))
-        high = self.high(tf.concat([low, context], -1))
-        return low, high
+    def call(self, frame, h_low, h_high):
+        context = tf.stop_gradient(h_high)  # expect: detached-state warning 1
+        h_low = self.low(tf.concat([frame, h_low, context], -1))
+        h_high = self.high(tf.concat([h_low, context], -1))
+        return h_low, h_high
 
 
 class DetachesTheSlowLayerRepaired(DetachesTheSlowLayer):
-    def call(self, frame, low, high):
-        low = self.low(tf.concat([frame, low, high], -1))
-        high = self.high(tf.concat([low, high], -1))
-        return low, high
+    def call(self, frame, h_low, h_high):
+        h_low = self.low(tf.concat([frame, h_low, h_high], -1))
+        h_high = self.high(tf.concat([h_low, h_high], -1))
+        return h_low, h_high
 
 
 # leaked-state
