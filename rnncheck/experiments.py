@@ -295,7 +295,8 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         )
     behaviour = seen.behaviour
     gradients, later, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
-    cuts = () if gradients is None else flow.cuts(lab, seen.probe, gradients, later, method.path)
+    known = gradients is not None and repeatable
+    cuts = flow.cuts(lab, seen.probe, gradients, later, method.path) if known and gradients else []
     if gradients is not None and not all(behaviour.read):
         for number in range(UNREAD_GRADIENTS):
             more, _, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
@@ -333,7 +334,10 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         cuts=tuple(cuts),
         mutations=tuple(mutation.mutations(lab, main, method.path)),
         retyped=tuple(computed.retyped(lab, main, initial, method.path)),
-        growth=tuple(growth.exploding(lab, main, draw)),
+        # A mask that the cell itself draws and carries along scales the state as it does while training.
+        growth=()
+        if any(initial.filled(slot) and not behaviour.moves[slot] for slot in slots)
+        else tuple(growth.exploding(lab, main, draw)),
         decay=_decay(lab, seen.probe, gradients, draw),
         forms=graphs.forms(lab),
         mismatch=graphs.mismatch(lab, main, graphs.forms(lab), _starts_itself(initial), method.path),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -49,8 +49,8 @@ def _loud(lab: Lab, main: Run) -> Iterator[tuple[Array, State, Step]]:
 def _of(lab: Lab, step: Step) -> Iterator[Mutation]:
     backend = lab.bound.backend
     now = flatten(step.given, backend.is_tensor)[1]
-    held = [part for part in _containers(step.given) if not isinstance(part, tuple)]
-    handed_back = any(part is other for part in _containers(step.returned_value) for other in held)
+    held = [part for part in _containers(step.given, backend.is_tensor) if not isinstance(part, tuple)]
+    handed_back = any(part is other for part in _containers(step.returned_value, backend.is_tensor) for other in held)
     for slot in lab.slots:
         tensor = step.passed[slot]
         value, before = step.afterwards[slot], step.previous[slot]
@@ -62,12 +62,12 @@ def _of(lab: Lab, step: Step) -> Iterator[Mutation]:
             yield Mutation(slot, type(held[0]).__name__ if held else "container", handed_back, False, None)
 
 
-def _containers(value: Any) -> Iterator[Any]:
+def _containers(value: Any, is_tensor: Callable[[Any], bool]) -> Iterator[Any]:
     if isinstance(value, (list, tuple, dict)):
         yield value
         for part in value.values() if isinstance(value, dict) else value:
-            yield from _containers(part)
-    elif hasattr(value, "__dict__"):
+            yield from _containers(part, is_tensor)
+    elif hasattr(value, "__dict__") and not is_tensor(value):
         yield value
 
 

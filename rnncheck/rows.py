@@ -85,10 +85,17 @@ def _change(
     """How much another value in one row changes the others."""
     inputs, others, other = _pair(bound, seed, start, shape, steps, row, far=far)
     try:
-        left, right = unroll(bound, seed[0], inputs, start), unroll(bound, seed[0], others, other)
+        left, right = (unroll(bound, seed[0], *given, record=far) for given in ((inputs, start), (others, other)))
     except CallError:
         return 0.0
+    # A branch on the whole batch, taken otherwise for other numbers, mixes nothing.
+    if far and any(_lines(one) != _lines(twin) for one, twin in zip(left.steps, right.steps)):
+        return 0.0
     return max(_differ(bound, one, twin, row) for one, twin in zip(left.steps, right.steps))
+
+
+def _lines(step: Step) -> set[int]:
+    return step.recording.lines if step.recording else set()
 
 
 def _pair(

@@ -3,6 +3,7 @@ defaults of arguments."""
 
 from __future__ import annotations
 
+import random
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -108,12 +109,14 @@ def _contents(closed: CellType) -> Any:
 
 
 def is_value(value: Any) -> bool:
-    """Whether this is a number, a container, an array or a tensor; or nothing, since a tensor may come there."""
+    """Whether this is a number, a container, an array, a tensor or a generator of random numbers; or nothing, since a
+    tensor may come there."""
     if value is None or isinstance(value, (int, float, complex, *KINDS)):
         return True
     numpy, torch, tensorflow = (sys.modules.get(name) for name in ("numpy", "torch", "tensorflow"))
     kinds = [
-        numpy.ndarray if numpy else None,
+        random.Random,
+        *((numpy.ndarray, numpy.random.Generator, numpy.random.RandomState) if numpy else ()),
         torch.Tensor if torch else None,
         *((tensorflow.Tensor, tensorflow.Variable) if tensorflow and hasattr(tensorflow, "Variable") else ()),
     ]

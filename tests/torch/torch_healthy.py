@@ -354,7 +354,7 @@ class KeepsItsLastState(nn.Module):
 
     def forward(self, x, h):
         self.calls += 1
-        self.last = self.cell(x, h) * (1 + 1e-3 * self.calls)
+        self.last = self.cell(x, h)
         return self.last
 
 

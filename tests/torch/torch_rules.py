@@ -23,6 +23,57 @@ class _LSTMState(NamedTuple):
     c: Tensor
 
 
+# 0. One slot of several: the other defects of a single slot stand with their rules
+
+
+class ReturnsItsOldCell(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def forward(self, x, states):
+        h, c = states
+        i, f, g, o = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
+        c_t = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h_t = torch.sigmoid(o) * torch.tanh(c_t)
+        return h_t, [h_t, c]  # expect: returned-old-state error 1
+
+
+class ReturnsItsOldCellRepaired(ReturnsItsOldCell):
+    def forward(self, x, states):
+        h, c = states
+        i, f, g, o = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
+        c_t = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h_t = torch.sigmoid(o) * torch.tanh(c_t)
+        return h_t, [h_t, c_t]
+
+
+class ReadsTheFirstStateTwice(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def get_initial_state(self, batch_size):
+        return [torch.zeros(batch_size, self.hidden_size), torch.zeros(batch_size, self.hidden_size)]
+
+    def forward(self, x, states):
+        h, c = states[0], states[0]  # expect: ignored-recurrence warning 1
+        i, f, g, o = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, [h, c]
+
+
+class ReadsTheFirstStateTwiceRepaired(ReadsTheFirstStateTwice):
+    def forward(self, x, states):
+        h, c = states[0], states[1]
+        i, f, g, o = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, [h, c]
+
+
 # 1. ignored-input
 
 
@@ -783,8 +834,8 @@ class RoundTripThroughNumPy(nn.Module):
         return torch.zeros(batch_size, self.hidden_size)
 
     def forward(self, x, state):
-        clipped = np.clip(state.detach().cpu().numpy(), -1.0, 1.0)
-        state = torch.from_numpy(clipped)  # expect: detached-state warning
+        clipped = np.clip(state.detach().cpu().numpy(), -1.0, 1.0)  # expect: detached-state warning
+        state = torch.from_numpy(clipped)
         state = torch.tanh(self.proj(x) + self.mix(state))
         return state.sum(dim=-1), state
 
@@ -1324,6 +1375,32 @@ class ConvMasksInPlaceRepaired(ConvMasksInPlace):
     def forward(self, x, h):
         h = h.clamp(-0.5, 0.5)
         return torch.tanh(self.x(x) + self.h(h))
+
+
+class ContiguousIsNoCopy(nn.Module):
+    """A contiguous tensor is its own contiguous(), so that the addition lands in the caller's memory."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.dim = dim
+        self.kv = nn.Linear(dim, 2 * dim)
+
+    def initial_state(self, batch_size):
+        return torch.zeros(batch_size, self.dim, self.dim)
+
+    def forward(self, x, memory):
+        k, v = self.kv(x).chunk(2, -1)
+        fast = memory.contiguous()
+        fast += torch.einsum("bi,bj->bij", torch.softmax(k, -1), v)  # expect: mutated-state error 0
+        return torch.einsum("bi,bij->bj", x, fast), 0.9 * fast
+
+
+class ContiguousIsNoCopyRepaired(ContiguousIsNoCopy):
+    def forward(self, x, memory):
+        k, v = self.kv(x).chunk(2, -1)
+        fast = memory.clone()
+        fast += torch.einsum("bi,bj->bij", torch.softmax(k, -1), v)
+        return torch.einsum("bi,bij->bj", x, fast), 0.9 * fast
 
 
 # 7. batch-leak
@@ -3607,25 +3684,6 @@ class KalmanFilter(nn.Module):
         gain = variance / (variance + 1.0)
         mean = mean + gain * (self.observe(z) - mean)
         return mean, (mean, (1 - gain) * variance)
-
-
-class SlotsGrowIntoACache(nn.Module):
-    """A slot that grows: keys and values of all that was seen, empty at first."""
-
-    def __init__(self, dim):
-        super().__init__()
-        self.dim = dim
-        self.qkv = nn.Linear(dim, 3 * dim)
-
-    def init_state(self, batch_size):
-        return torch.zeros(batch_size, 0, self.dim), torch.zeros(batch_size, 0, self.dim)
-
-    def forward(self, x, state):
-        keys, values = state
-        q, k, v = self.qkv(x).chunk(3, -1)
-        keys, values = torch.cat([keys, k.unsqueeze(1)], 1), torch.cat([values, v.unsqueeze(1)], 1)
-        weights = torch.einsum("bd,btd->bt", q, keys).div(math.sqrt(self.dim)).softmax(-1)
-        return torch.einsum("bt,btd->bd", weights, values), (keys, values)
 
 
 class ManyOutputs(nn.Module):
