@@ -254,6 +254,9 @@ def retyped(lab: Lab, main: Run, initial: Initial, path: str | None) -> Iterator
         before, after = dtype(step.passed[slot]), dtype(step.leaves[slot])
         if before == after or not (initial.declared or after.startswith(("float", "bfloat"))):
             continue
+        # A first state in another precision than the cell was told to compute in.
+        if before.startswith("float") and after == lab.bound.input_dtype:
+            continue
         known = {id(leaf) for leaf in step.passed}
         lines = [
             binding.line

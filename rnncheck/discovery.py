@@ -331,7 +331,7 @@ class Search:
         # A single tensor of another width that is not called a state is an output.
         names = _returned_names(callee.cell, callee.method)
         alone = not driven and backend.is_tensor(returned) and not any(map(is_state_name, names))
-        if alone and math.prod(returned.shape) != math.prod(shapes[0]):
+        if alone and math.prod(returned.shape) != math.prod(shapes[0]) and not self._takes(ground, returned):
             places = []
         for place in places:
             found, back = flatten(place, backend.is_tensor)
@@ -348,6 +348,14 @@ class Search:
         # As many parts as there are arguments for them are no accident.
         sure = guess.declared and callee.signature.passing == EACH
         self.misfits.append(Misfit(bound, self.shape, "wrong-state-structure", None, 0, went_in, came_back, sure))
+
+    def _takes(self, ground: Ground, state: Any) -> bool:
+        """Whether the cell takes this as its state."""
+        try:
+            self._attempt(ground.callee, ground.x, state)
+        except NotAccepted:
+            return False
+        return True
 
     def _note_shapes(
         self, bound: Bound, before: Sequence[Any], after: Sequence[Any], step: int, *, ambiguous: bool = False

@@ -38,11 +38,11 @@ def expected(target: Callable[..., Any]) -> list[tuple[str, int, str, int | None
 
 
 def seen(result: Result) -> list[tuple[str, int | None, str, int | None]]:
-    """The findings that count: no notes, nothing that another finding explains."""
+    """The findings that count: no notes, nothing that another finding explains, nothing that is suppressed."""
     return sorted(
         (finding.rule, finding.location.line, finding.severity, finding.state_index)
         for finding in result.findings
-        if finding.severity != "note" and finding.explained_by is None
+        if finding.severity != "note" and finding.explained_by is None and finding.suppressed is None
     )
 
 
