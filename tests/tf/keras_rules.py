@@ -3282,3 +3282,118 @@ class ImageDelayLine(layers.Layer):
             stack = ops.zeros((*x.shape[:-1], self.frames * x.shape[-1]))
         stack = ops.concatenate([stack[..., x.shape[-1] :], x], axis=-1)
         return self.conv(stack), stack
+
+
+class LearnedCodebook(layers.Layer):
+    """A weight without a gradient from state or output: a codebook that learns by a loss of its own."""
+
+    def __init__(self, units, codes=16, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.codes = units, codes
+        self.state_size = units
+        self.cell = layers.GRUCell(units)
+
+    def build(self, input_shape):
+        self.cell.build(input_shape)
+        self.codebook = self.add_weight(shape=(self.codes, self.units), initializer="random_normal", name="codebook")
+
+    def call(self, inputs, states, training=False):
+        z, _ = self.cell(inputs, states)
+        book = ops.convert_to_tensor(self.codebook)
+        distance = ops.sum(ops.square(z[:, None] - book[None]), axis=-1)
+        nearest = ops.take(book, ops.argmin(distance, axis=-1), axis=0)
+        if training:
+            self.add_loss(ops.mean(ops.square(nearest - ops.stop_gradient(z))))
+        h = z + ops.stop_gradient(nearest - z)
+        return h, [h]
+
+
+class IdentityReLU(layers.Layer):
+    """A state that grows for good: ReLUs around the identity (Le et al., 2015)."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.inp = layers.Dense(units, kernel_initializer=keras.initializers.RandomNormal(stddev=0.3))
+        self.rec = layers.Dense(units, use_bias=False, kernel_initializer="identity")
+
+    def call(self, inputs, states):
+        h = ops.relu(self.inp(inputs) + self.rec(states[0]))
+        return h, [h]
+
+
+class CountsTrainingSteps(layers.Layer):
+    """Memory on self that only training writes: the temperature of a gate is annealed."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+        self.gate, self.candidate = layers.Dense(units), layers.Dense(units, activation="tanh")
+
+    def build(self, input_shape):
+        self.gate.build((None, input_shape[-1] + self.units))
+        self.candidate.build((None, input_shape[-1] + self.units))
+        self.seen = self.add_weight(shape=(), initializer="zeros", trainable=False, name="seen")
+
+    def call(self, inputs, states, training=False):
+        h = states[0]
+        if training:
+            self.seen.assign_add(1.0)
+        both = ops.concatenate([inputs, h], axis=-1)
+        z = ops.sigmoid(self.gate(both) * (1.0 + 0.01 * self.seen))
+        h = z * h + (1.0 - z) * self.candidate(both)
+        return h, [h]
+
+
+class ComputesRowsThatMove(layers.Layer):
+    """Rows in another order and number than they came: those at rest are left out and put back."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1] + self.units, self.units), name="kernel")
+
+    def call(self, inputs, states):
+        moving = tf.where(tf.norm(inputs, axis=-1) > 1.0)
+        both = tf.concat([tf.gather_nd(inputs, moving), tf.gather_nd(states[0], moving)], axis=-1)
+        h = tf.tensor_scatter_nd_update(states[0], moving, tf.tanh(tf.matmul(both, self.kernel)))
+        return h, [h]
+
+
+class StableByTheLargest(layers.Layer):
+    """A reduction over all rows that cancels out: the largest score is taken from all of them before a softmax."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.score, self.value = layers.Dense(units), layers.Dense(units, activation="tanh")
+
+    def call(self, inputs, states):
+        score = self.score(ops.concatenate([inputs, states[0]], axis=-1))
+        weights = ops.exp(score - ops.max(score))
+        weights = weights / ops.sum(weights, axis=-1, keepdims=True)
+        h = weights * self.value(inputs) + (1.0 - weights) * states[0]
+        return h, [h]
+
+
+class MasksWithMinusInfinity(layers.Layer):
+    """Infinite scores on the way: entries not yet written are masked, and one always is written."""
+
+    def __init__(self, units, slots=4, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.slots = units, slots
+        self.state_size = [(slots, units), slots]
+        self.query, self.key = layers.Dense(units), layers.Dense(units, activation="tanh")
+
+    def get_initial_state(self, batch_size=None):
+        return [tf.zeros((batch_size, self.slots, self.units)), tf.zeros((batch_size, self.slots))]
+
+    def call(self, inputs, states):
+        memory, written = states
+        memory = tf.concat([memory[:, 1:], self.key(inputs)[:, None]], axis=1)
+        written = tf.concat([written[:, 1:], tf.ones_like(written[:, :1])], axis=1)
+        scores = tf.einsum("bu,bsu->bs", self.query(inputs), memory)
+        scores = tf.where(written > 0.0, scores, -np.inf)
+        return tf.einsum("bs,bsu->bu", tf.nn.softmax(scores, axis=-1), memory), [memory, written]
