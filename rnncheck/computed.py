@@ -237,7 +237,9 @@ def unheard(lab: Lab, probe: Probe, name: str, path: str | None) -> Span | None:
 def nonfinite(lab: Lab, step: Step) -> int | None:
     """The line of the first value that is not finite, of the kind (NaN before infinity) that came back."""
     numpy = lab.bound.backend.numpy
-    back = [array for array in (*step.returned, *step.outputs) if array.dtype.kind in "fc"]
+    back = [step.returned[slot] for slot in step.broken] or [
+        array for array in step.outputs if array.dtype.kind in "fc"
+    ]
     is_bad = np.isnan if any(np.isnan(array).any() for array in back) else np.isinf
     for binding in _bindings(step).values():
         value = numpy(binding.value)

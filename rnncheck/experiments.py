@@ -125,6 +125,7 @@ def _observed(
     mixing, span = _row_leak(lab, trace, main, shape)
     change = None if mixing is None else mixing.change
     trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=change, row_span=span)
+    trace = _with_helpers(trace, main)
     convention = bound.convention.describe([slot.name for slot in trace.slots])
     return Observed(trace, built, shape, bound.input_dtype, convention)
 
@@ -135,8 +136,8 @@ def _nonfinite(lab: Lab, main: Run, initial: Initial, built: Built, shape: tuple
     trace = _frame(bound, initial)
     bindings = _old_names(bound, main.steps[0].recording, main.steps[0].passed)
     names = _slot_names(bound, bindings)
-    at, step = next((at, step) for at, step in enumerate(main.steps) if not Run([step]).finite)
-    bad = [slot for slot in lab.slots if not np.isfinite(step.returned[slot]).all()]
+    at, step = next((at, step) for at, step in enumerate(main.steps) if not step.finite)
+    bad = [slot for slot in lab.slots if slot in step.broken]
     record = step.recording
     line = computed.nonfinite(lab, step) or (record.return_line if record else None)
     method = dataclasses.replace(
@@ -154,8 +155,14 @@ def _nonfinite(lab: Lab, main: Run, initial: Initial, built: Built, shape: tuple
     shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
     slots = tuple(Slot(slot, names[slot], shapes[slot], bound.backend.dtype(bound.initial[slot])) for slot in lab.slots)
     steps = tuple(_slot_steps(bound, step, index, [()] * len(slots)) for index, step in enumerate(main.steps))
-    trace = dataclasses.replace(trace, method=method, slots=slots, steps=steps, fault=fault)
+    trace = _with_helpers(dataclasses.replace(trace, method=method, slots=slots, steps=steps, fault=fault), main)
     return Observed(trace, built, shape, bound.input_dtype, bound.convention.describe(names))
+
+
+def _with_helpers(trace: Trace, main: Run) -> Trace:
+    ran = set().union(*(step.recording.helpers for step in main.steps if step.recording))
+    helpers = sorted(ran, key=lambda helper: (helper.first, helper.called))
+    return dataclasses.replace(trace, method=dataclasses.replace(trace.method, helpers=tuple(helpers)))
 
 
 def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> tuple[rows.Mixing | None, Span | None]:

@@ -14,6 +14,8 @@ from rnncheck.structure import Structure
 if TYPE_CHECKING:
     from numpy import ndarray
 
+    from rnncheck.capture import Helper
+
     Array = ndarray[Any, Any]
 
 
@@ -170,7 +172,7 @@ class Method:
     method calls it, ``entered`` the first statement in which the input became something of another shape,
     ``entered_width`` wide. ``lost`` per slot is the statement in which an unread slot was lost, and
     ``overwritten`` whether that gave its name another value. ``stored`` per slot is the statement that puts it on
-    the cell, where it is kept there.
+    the cell, where it is kept there. ``helpers`` are the functions of the file that it ran.
     """
 
     name: str
@@ -191,6 +193,7 @@ class Method:
     stored: tuple[Span | None, ...] = ()
     deaf: Span | None = None
     defined: tuple[str, int] | None = None
+    helpers: tuple[Helper, ...] = ()
 
     def handed_back(self, slot: int) -> Span | None:
         """Where the slot leaves the method: the statement that puts it on the cell, else the return."""

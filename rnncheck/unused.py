@@ -28,7 +28,11 @@ def settled(lab: Lab, main: Run, probe: Probe, weights: Sequence[Weight], path: 
     ran = set().union(*(step.recording.lines for step in main.steps if step.recording), set())
     marked = {}
     for name in owners:
-        mentions = source.mentions_of(type(lab.bound.cell), re.split(r"\W", name)[0])
+        if any(_beside(name, owner(weight.name)) for weight in weights if weight not in idle) and source.picks_from(
+            type(lab.bound.cell), _attribute(name)
+        ):
+            continue  # Other steps, or other inputs, take it.
+        mentions = source.mentions_of(type(lab.bound.cell), _attribute(name))
         if any(mention.conditional or mention.path != path or mention.line not in ran for mention in mentions):
             continue
         marked[name] = source.span(path, min((mention.line for mention in mentions), default=None))
@@ -39,6 +43,15 @@ def owner(name: str) -> str:
     """The part of the cell under which a weight stands: an attribute, or one of those in a list."""
     found = re.match(r"\w+(?:\.\d+|\[\d+\])*", name)
     return found[0] if found else name
+
+
+def _attribute(name: str) -> str:
+    return re.split(r"\W", name)[0]
+
+
+def _beside(one: str, other: str) -> bool:
+    """Whether two owners are told apart by a number alone."""
+    return one != other and re.sub(r"\d+", "#", one) == re.sub(r"\d+", "#", other)
 
 
 def _marked(lab: Lab, probe: Probe, weight: Weight, marked: dict[str, Span | None]) -> Weight:
