@@ -421,6 +421,8 @@ class Search:
         for way, is_likely in ways:
             if likely and not is_likely:
                 continue
+            if callee.signature.passing == EACH:
+                way = dataclasses.replace(way, names=callee.signature.states)
             for reading in (way, dataclasses.replace(way, over_time=True)):
                 if reading.over_time and not (callee.form.over_time or callee.form.layout == "rows"):
                     continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import operator
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -139,7 +140,7 @@ def _nonfinite(lab: Lab, main: Run, initial: Initial, built: Built, shape: tuple
     at, step = next((at, step) for at, step in enumerate(main.steps) if not step.finite)
     bad = [slot for slot in lab.slots if slot in step.broken]
     record = step.recording
-    line = computed.nonfinite(lab, step) or (record.return_line if record else None)
+    line = computed.nonfinite(lab, step, trace.method.path) or (record.return_line if record else None)
     method = dataclasses.replace(
         trace.method, bindings=bindings, returns=source.span(trace.method.path, record.return_line if record else None)
     )
@@ -303,7 +304,9 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
     behaviour = seen.behaviour
     gradients, later, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
     known = gradients is not None and repeatable
+    variables = _in_variables(bound)
     cuts = flow.cuts(lab, seen.probe, gradients, later, method.path) if known and gradients else []
+    cuts = [cut for cut in cuts if not variables[cut.slot]]
     if gradients is not None and not all(behaviour.read):
         for number in range(UNREAD_GRADIENTS):
             more, _, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
@@ -324,7 +327,9 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
     return Trace(
         backend=backend.name,
         method=method,
-        slots=tuple(Slot(slot, names[slot], shapes[slot], backend.dtype(bound.initial[slot])) for slot in slots),
+        slots=tuple(
+            Slot(slot, names[slot], shapes[slot], backend.dtype(bound.initial[slot]), variables[slot]) for slot in slots
+        ),
         structure=bound.convention.state,
         steps=tuple(_slot_steps(bound, step, index, chosen) for index, step in enumerate(main.steps)),
         initial=initial,
@@ -334,7 +339,9 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         influence=Influence(
             (*names, "input"), targets, tuple(map(tuple, seen.effects)), _by_source(gradients, len(slots) + 1), error
         ),
-        weights=unused.settled(lab, main, seen.probe, _weights(bound, gradients, never), method.path),
+        weights=unused.settled(
+            lab, main, seen.probe, _weights(bound, gradients, never), method.path, functools.partial(_reached, lab)
+        ),
         computed=tuple(chosen),
         repeatable=repeatable,
         library=backend.library,
@@ -441,6 +448,18 @@ def _stored(bound: Bound, path: str | None) -> tuple[Span | None, ...]:
         return (None,) * structure.size
     lines = [source.stores(path, bound.callee.code.co_firstlineno, name) for name in structure.names()]
     return tuple(source.span(path, line) for line in lines)
+
+
+def _in_variables(bound: Bound) -> list[bool]:
+    """Per slot whether it is kept on the cell in a variable of the framework, which no gradient goes through."""
+    found = bound.convention.state
+    if not bound.held:
+        return [False] * found.size
+    result = []
+    for path, child in zip(found.keys, found.children):
+        holder = operator.attrgetter(path)(bound.cell)
+        result += [bound.backend.is_weight(holder)] * child.size
+    return result
 
 
 def _slot_steps(bound: Bound, step: Step, index: int, chosen: Sequence[Sequence[Computed]]) -> tuple[SlotStep, ...]:
@@ -569,6 +588,14 @@ def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | No
         return None, (), f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
+def _reached(lab: Lab, probe: Probe) -> set[str]:
+    """The names of the weights to which a gradient leads."""
+    gradients, _, _ = _gradients(lab, probe, has_output=True)
+    weights = lab.bound.backend.weights(lab.bound.cell)
+    used = gradients.weights if gradients is not None else [None] * len(weights)
+    return {weight.name for weight, one in zip(weights, used) if one is not None}
+
+
 def _merged(left: Gradients, right: Gradients) -> Gradients:
     weights = [merged(one, other) for one, other in zip(left.weights, right.weights)]
     rows = zip(left.sources, right.sources)
@@ -624,7 +651,7 @@ def _weights(bound: Bound, gradients: Gradients | None, never: Sequence[bool] | 
 
     widths = {int(leaf.shape[-1]) for leaf in bound.initial if len(leaf.shape) > 1}
 
-    def seen(name: str, shape: tuple[int, ...], used: Array | None, never: bool) -> Weight:
+    def seen(name: str, shape: tuple[int, ...] | None, used: Array | None, never: bool) -> Weight:
         blocks = () if used is None else tuple(sorted(width for width in widths if _idle_block(used, width)))
         dead = used is not None and not used.any()
         attribute = name.partition(".")[0].partition("[")[0]
@@ -636,4 +663,4 @@ def _weights(bound: Bound, gradients: Gradients | None, never: Sequence[bool] | 
         for weight, used, idle in zip(weights, gradients.weights, never or [False] * len(weights))
         if weight.trainable
     ]
-    return (*found, *(seen(name, (), None, True) for name in bound.backend.unused_layers(bound.cell)))
+    return (*found, *(seen(name, None, None, True) for name in bound.backend.unused_layers(bound.cell)))

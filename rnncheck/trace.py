@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Slot:
-    """One leaf of the state structure; ``shape`` is that of one row, without the batch axis."""
+    """One leaf of the state structure; ``shape`` is that of one row, without the batch axis. ``variable``: it is kept
+    on the cell, in a variable of the framework."""
 
     index: int
     name: str
     shape: tuple[int, ...]
     dtype: str
+    variable: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,10 +133,10 @@ class Weight:
     when there is a path but every derivative along it is zero; ``idle_blocks`` are the widths of the slots of
     which a block of rows or columns as wide is so. ``elsewhere``: another method of the class uses it. ``never``: it
     was so with other weights too. ``used`` is False for one that certainly has no effect, named at the statement
-    ``span``. The shape is empty for a layer that was never called and so has no weights."""
+    ``span``. The shape is None for a layer that was never called and so has no weights."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[int, ...] | None
     reached: bool
     dead: bool
     idle_blocks: tuple[int, ...] = ()
@@ -145,7 +147,7 @@ class Weight:
 
     def could_take(self, width: int) -> bool:
         """Whether a state of this width could go through it: a matrix with such a side, or a layer never called."""
-        return not self.shape or (width in self.shape and sum(size > 1 for size in self.shape) > 1)
+        return self.shape is None or (width in self.shape and sum(size > 1 for size in self.shape) > 1)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ A class without a mark is healthy. ``NEEDS`` holds what a user would have to typ
 
 from __future__ import annotations
 
-import math
 from collections import namedtuple
 from typing import Any
 
@@ -2155,10 +2154,10 @@ class ThirdLayerIdle(tf.Module):
     def initial_state(self, batch_size):
         return {f"layer{k}": tf.zeros((batch_size, self.hidden_size)) for k in range(2)}
 
-    def __call__(self, x, state):  # expect: unused-weight warning
+    def __call__(self, x, state):
         new = {}
         for k in range(2):
-            x = tf.tanh(tf.concat([x, state[f"layer{k}"]], axis=-1) @ self.w[k])
+            x = tf.tanh(tf.concat([x, state[f"layer{k}"]], axis=-1) @ self.w[k])  # expect: unused-weight warning
             new[f"layer{k}"] = x
         return x, new
 
@@ -3126,31 +3125,6 @@ class CopiesBeforeItWrites(tf.Module):
         hidden[0] = tf.tanh(tf.concat([x, hidden[0]], axis=-1) @ self.w - 0.1 * state["sum"])
         state.update(layers=hidden, sum=0.9 * state["sum"] + hidden[0])
         return hidden[0], state
-
-
-class GrowingCache(layers.Layer):
-    """A state whose shape grows, as its first state says: a cache from which nothing is ever taken."""
-
-    def __init__(self, dim, **kwargs):
-        super().__init__(**kwargs)
-        self.dim = dim
-        self.q, self.kv = layers.Dense(dim), layers.Dense(2 * dim)
-
-    def init_cache(self, batch_size):
-        return {"k": tf.zeros((batch_size, 0, self.dim)), "v": tf.zeros((batch_size, 0, self.dim))}
-
-    def step(self, x, cache):
-        k, v = tf.split(self.kv(x)[:, None], 2, axis=-1)
-        cache = {"k": tf.concat([cache["k"], k], axis=1), "v": tf.concat([cache["v"], v], axis=1)}
-        weights = tf.nn.softmax(tf.einsum("bd,btd->bt", self.q(x), cache["k"]) / math.sqrt(self.dim))
-        return tf.einsum("bt,btd->bd", weights, cache["v"]), cache
-
-    def call(self, xs):
-        cache, ys = self.init_cache(xs.shape[0]), []
-        for t in range(xs.shape[1]):
-            y, cache = self.step(xs[:, t], cache)
-            ys.append(y)
-        return tf.stack(ys, axis=1)
 
 
 class TupleForAList(layers.Layer):

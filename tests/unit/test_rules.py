@@ -395,12 +395,12 @@ class TestDetachedState:
     def test_inside_a_sequence_or_without_any_gradient_it_is_a_note(self, cut: Cut) -> None:
         assert found(trace(cuts=(cut,))) == [("detached-state", "note", 0, None)]
 
-    def test_it_says_nothing_without_gradients_or_of_a_state_kept_on_the_cell(self) -> None:
+    def test_it_says_nothing_without_gradients_or_of_a_state_in_variables(self) -> None:
         without = dataclasses.replace(trace().influence, gradient=None, gradient_error="RuntimeError: no")
-        kept = trace(cuts=(Cut(0, "in", None),))
-        kept = dataclasses.replace(kept, method=dataclasses.replace(kept.method, stored=(Span(4, 4, 9, "self.h = h"),)))
+        kept = trace()
+        kept = dataclasses.replace(kept, slots=tuple(dataclasses.replace(slot, variable=True) for slot in kept.slots))
         assert reason("detached-state", trace(influence=without)) == "there are no gradients: RuntimeError: no"
-        assert reason("detached-state", kept) == "its state is kept on the cell"
+        assert reason("detached-state", kept) == "its state is kept in variables, which no gradient goes through"
 
 
 class TestBatchLeak:
