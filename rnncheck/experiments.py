@@ -202,7 +202,7 @@ def _frame(bound: Bound, initial: Initial) -> Trace:
         structure=bound.convention.state,
         steps=(),
         initial=initial,
-        declaration=_declaration(bound.cell, None),
+        declaration=Declaration(False, False),
         built=Behaviour(alive, alive, alive, True),
         redrawn=(),
         influence=Influence((), (), (), None, "the experiments ended before"),
@@ -333,7 +333,7 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         structure=bound.convention.state,
         steps=tuple(_slot_steps(bound, step, index, chosen) for index, step in enumerate(main.steps)),
         initial=initial,
-        declaration=_declaration(bound.cell, declared if _driven(bound) else None),
+        declaration=_declaration(bound, declared) if _driven(bound) else Declaration(False, False),
         built=behaviour,
         redrawn=redrawn,
         influence=Influence(
@@ -542,11 +542,17 @@ def _driven(bound: Bound) -> bool:
     return plain and first and convention.reading == Reading(1, 2) and not convention.state.is_leaf
 
 
-def _declaration(cell: Any, declared: bool | None) -> Declaration:
+def _declaration(bound: Bound, declared: bool | None) -> Declaration:
     if declared is None:
         return Declaration(False, False)
+    cell, backend = bound.cell, bound.backend
     name = next((name for name in build.HIDDEN_NAMES if isinstance(vars(cell).get(name), int)), None)
-    return Declaration(True, declared, name, vars(cell)[name] if name else None)
+    x = bound.inputs(np.zeros((bound.batch, 1), "float32"))
+    sized = (state for made_by, state in backend.initial_states(cell, bound.batch, x) if made_by == "state_size")
+    leaves = flatten(next(sized, None), backend.is_tensor)[1] if declared else []
+    shapes = tuple(tuple(int(size) for size in leaf.shape[1:]) for leaf in leaves)
+    place = source.defined_at(type(cell), "state_size")
+    return Declaration(True, declared, name, vars(cell)[name] if name else None, shapes, place)
 
 
 def _other_probe(lab: Lab, probe: Probe, number: int) -> Probe:

@@ -276,6 +276,19 @@ def _class_bodies(cls: type) -> Iterator[tuple[str, ast.ClassDef]]:
                 yield path, node
 
 
+def defined_at(cls: type, attribute: str) -> tuple[str, int] | None:
+    """The file and line where a class, or the nearest of its bases, makes an attribute or a property of ``self``."""
+    for path, node in _class_bodies(cls):
+        for part in ast.walk(node):
+            if isinstance(part, ast.FunctionDef) and part.name == attribute:
+                return path, part.lineno
+            if isinstance(part, (ast.Assign, ast.AnnAssign)):
+                targets = part.targets if isinstance(part, ast.Assign) else [part.target]
+                if attribute in [getattr(target, "attr", getattr(target, "id", None)) for target in targets]:
+                    return path, part.lineno
+    return None
+
+
 def calls_of(path: str | None, line: int, method: str) -> list[int]:
     """The lines on which the function on a line calls a method of this name."""
     function = function_at(path, line)

@@ -206,13 +206,16 @@ class Method:
 class Declaration:
     """What the cell says about its own state. ``expected`` is False where nothing has to be declared.
 
-    ``attribute`` is where the cell keeps its width (``units``), and ``attribute_value`` that width.
+    ``attribute`` is where the cell keeps its width (``units``), and ``attribute_value`` that width. ``shapes`` are
+    those that ``state_size`` gives the slots, ``place`` the file and line where that is set.
     """
 
     expected: bool
     state_size: bool
     attribute: str | None = None
     attribute_value: int | None = None
+    shapes: tuple[tuple[int, ...], ...] = ()
+    place: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)

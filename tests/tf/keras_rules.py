@@ -1541,6 +1541,34 @@ class AxisTooManyRepaired(AxisTooMany):
         return read, [fast, h]
 
 
+class SizedOtherwise(layers.Layer):
+    """The trace is as wide as the input; what is declared is a number for each. keras.layers.RNN starts it well."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = [units, 1]  # expect: state-shape-mismatch warning 1
+        self.cell = layers.GRUCell(units)
+
+    def build(self, input_shape):
+        self.width = input_shape[-1]
+
+    def get_initial_state(self, batch_size=None):
+        return [tf.zeros((batch_size, self.units)), tf.zeros((batch_size, self.width))]
+
+    def call(self, inputs, states):
+        h, trace = states
+        trace = 0.8 * trace + inputs
+        h, _ = self.cell(trace, [h])
+        return h, [h, trace]
+
+
+class SizedOtherwiseRepaired(SizedOtherwise):
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.state_size = [self.units, self.width]
+
+
 # state-dtype-mismatch
 
 
