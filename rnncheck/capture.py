@@ -45,6 +45,15 @@ class Return:
     variables: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Helper:
+    """A function of the same file, from its first to its last line, and the line of the method on which it ran."""
+
+    first: int
+    last: int
+    called: int
+
+
 @dataclass
 class Recording:
     """One call of the cell. ``rebound`` maps arguments of the method to the first other value they took, ``changed``
@@ -55,6 +64,7 @@ class Recording:
     rebound: dict[str, Any] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     lines: set[int] = field(default_factory=set)
+    helpers: set[Helper] = field(default_factory=set)
 
     @property
     def return_line(self) -> int | None:
@@ -148,7 +158,17 @@ class _Watcher:
             return None
         number = self.frames
         self.frames += 1
+        if number != METHOD:
+            self._note_helper(frame)
         return _Frame(self, frame, number).step
+
+    def _note_helper(self, frame: FrameType) -> None:
+        caller = frame.f_back
+        while caller is not None and caller.f_code is not self.code:
+            caller = caller.f_back
+        if caller is not None:
+            last = max((line for *_, line in frame.f_code.co_lines() if line), default=frame.f_lineno)
+            self.record.helpers.add(Helper(frame.f_code.co_firstlineno, last, caller.f_lineno))
 
 
 class _Frame:

@@ -234,15 +234,24 @@ def unheard(lab: Lab, probe: Probe, name: str, path: str | None) -> Span | None:
     return entered or source.span(path, base.recording.return_line if base.recording else None)
 
 
-def nonfinite(lab: Lab, step: Step) -> int | None:
-    """The line of the first value that is not finite, of the kind (NaN before infinity) that came back."""
+def nonfinite(lab: Lab, step: Step, path: str | None) -> int | None:
+    """The line of the first value that is not finite, of the kind (NaN before infinity) that came back; of infinite
+    ones that its statement uses, the first."""
     numpy = lab.bound.backend.numpy
-    back = [array for array in (*step.returned, *step.outputs) if array.dtype.kind in "fc"]
+    back = [step.returned[slot] for slot in step.broken] or [
+        array for array in step.outputs if array.dtype.kind in "fc"
+    ]
     is_bad = np.isnan if any(np.isnan(array).any() for array in back) else np.isinf
+    infinite: dict[str, int] = {}
     for binding in _bindings(step).values():
         value = numpy(binding.value)
-        if value.dtype.kind in "fc" and is_bad(value).any():
-            return binding.line
+        if value.dtype.kind not in "fc":
+            continue
+        from_infinity = (line for name, line in infinite.items() if source.mentions(path, binding.line, [name]))
+        if is_bad(value).any():
+            return min(from_infinity, default=binding.line)
+        if np.isinf(value).any():
+            infinite[binding.name] = min(from_infinity, default=binding.line)
     return None
 
 
@@ -257,16 +266,23 @@ def retyped(lab: Lab, main: Run, initial: Initial, path: str | None) -> Iterator
         # A first state in another precision than the cell was told to compute in.
         if before.startswith("float") and after == lab.bound.input_dtype:
             continue
-        known = {id(leaf) for leaf in step.passed}
+        others = {id(leaf) for leaf in (*step.passed, *step.leaves) if leaf is not step.leaves[slot]}
+        start = lab.initial.with_slot(slot, _another(lab.initial.arrays[slot]))
+        changed = lab.run(lab.inputs[:1], start, record=True).steps[0]
         lines = [
             binding.line
-            for binding in _bindings(step).values()
+            for key, binding in _bindings(step).items()
             if dtype(binding.value) == after
-            and id(binding.value) not in known
+            and id(binding.value) not in others
             and tuple(binding.value.shape) == tuple(step.leaves[slot].shape)
+            and (binding.value is step.leaves[slot] or changes(lab, key, binding, [changed]))
         ]
         end = step.recording.return_line if step.recording else None
         yield Retyped(slot, before, after, source.span(path, lines[0] if lines else end))
+
+
+def _another(array: Array) -> Array:
+    return ~array if array.dtype.kind == "b" else array + np.ones((), array.dtype)
 
 
 def _others(x: Array) -> tuple[Array, ...]:

@@ -327,7 +327,8 @@ class Search:
         declared, dtype = guess.declared or backend.output_first(callee.cell), backend.dtype(ground.x)
         bound = Bound(callee, convention, list(leaves), guess.source, declared, dtype, ground.batch)
         shapes = [tuple(leaf.shape) for leaf in leaves]
-        places = [returned[1]] if driven and reading.at == 1 else state_like(ground, returned)[:1] if not driven else []
+        places = [] if driven else state_like(ground, returned)[: None if len(shapes) > 1 else 1]
+        places = [returned[1]] if driven and reading.at == 1 else places
         # A single tensor of another width that is not called a state is an output.
         names = _returned_names(callee.cell, callee.method)
         alone = not driven and backend.is_tensor(returned) and not any(map(is_state_name, names))
@@ -421,8 +422,13 @@ class Search:
         for way, is_likely in ways:
             if likely and not is_likely:
                 continue
+            if callee.signature.passing == EACH:
+                way = dataclasses.replace(way, names=callee.signature.states)
             for reading in (way, dataclasses.replace(way, over_time=True)):
                 if reading.over_time and not (callee.form.over_time or callee.form.layout == "rows"):
+                    continue
+                # Every step's h and c beside an output is no state that goes in again.
+                if reading.over_time and reading.at is not None and skeleton.size > 1:
                     continue
                 if _fits(returned, reading, skeleton, shapes, backend, callee.form):
                     return reading

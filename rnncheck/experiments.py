@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import operator
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -125,6 +126,7 @@ def _observed(
     mixing, span = _row_leak(lab, trace, main, shape)
     change = None if mixing is None else mixing.change
     trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=change, row_span=span)
+    trace = _with_helpers(trace, main)
     convention = bound.convention.describe([slot.name for slot in trace.slots])
     return Observed(trace, built, shape, bound.input_dtype, convention)
 
@@ -135,10 +137,10 @@ def _nonfinite(lab: Lab, main: Run, initial: Initial, built: Built, shape: tuple
     trace = _frame(bound, initial)
     bindings = _old_names(bound, main.steps[0].recording, main.steps[0].passed)
     names = _slot_names(bound, bindings)
-    at, step = next((at, step) for at, step in enumerate(main.steps) if not Run([step]).finite)
-    bad = [slot for slot in lab.slots if not np.isfinite(step.returned[slot]).all()]
+    at, step = next((at, step) for at, step in enumerate(main.steps) if not step.finite)
+    bad = [slot for slot in lab.slots if slot in step.broken]
     record = step.recording
-    line = computed.nonfinite(lab, step) or (record.return_line if record else None)
+    line = computed.nonfinite(lab, step, trace.method.path) or (record.return_line if record else None)
     method = dataclasses.replace(
         trace.method, bindings=bindings, returns=source.span(trace.method.path, record.return_line if record else None)
     )
@@ -154,8 +156,14 @@ def _nonfinite(lab: Lab, main: Run, initial: Initial, built: Built, shape: tuple
     shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
     slots = tuple(Slot(slot, names[slot], shapes[slot], bound.backend.dtype(bound.initial[slot])) for slot in lab.slots)
     steps = tuple(_slot_steps(bound, step, index, [()] * len(slots)) for index, step in enumerate(main.steps))
-    trace = dataclasses.replace(trace, method=method, slots=slots, steps=steps, fault=fault)
+    trace = _with_helpers(dataclasses.replace(trace, method=method, slots=slots, steps=steps, fault=fault), main)
     return Observed(trace, built, shape, bound.input_dtype, bound.convention.describe(names))
+
+
+def _with_helpers(trace: Trace, main: Run) -> Trace:
+    ran = set().union(*(step.recording.helpers for step in main.steps if step.recording))
+    helpers = sorted(ran, key=lambda helper: (helper.first, helper.called))
+    return dataclasses.replace(trace, method=dataclasses.replace(trace.method, helpers=tuple(helpers)))
 
 
 def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> tuple[rows.Mixing | None, Span | None]:
@@ -194,7 +202,7 @@ def _frame(bound: Bound, initial: Initial) -> Trace:
         structure=bound.convention.state,
         steps=(),
         initial=initial,
-        declaration=_declaration(bound.cell, None),
+        declaration=Declaration(False, False),
         built=Behaviour(alive, alive, alive, True),
         redrawn=(),
         influence=Influence((), (), (), None, "the experiments ended before"),
@@ -296,7 +304,9 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
     behaviour = seen.behaviour
     gradients, later, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
     known = gradients is not None and repeatable
+    variables = _in_variables(bound)
     cuts = flow.cuts(lab, seen.probe, gradients, later, method.path) if known and gradients else []
+    cuts = [cut for cut in cuts if not variables[cut.slot]]
     if gradients is not None and not all(behaviour.read):
         for number in range(UNREAD_GRADIENTS):
             more, _, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
@@ -317,17 +327,21 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
     return Trace(
         backend=backend.name,
         method=method,
-        slots=tuple(Slot(slot, names[slot], shapes[slot], backend.dtype(bound.initial[slot])) for slot in slots),
+        slots=tuple(
+            Slot(slot, names[slot], shapes[slot], backend.dtype(bound.initial[slot]), variables[slot]) for slot in slots
+        ),
         structure=bound.convention.state,
         steps=tuple(_slot_steps(bound, step, index, chosen) for index, step in enumerate(main.steps)),
         initial=initial,
-        declaration=_declaration(bound.cell, declared if _driven(bound) else None),
+        declaration=_declaration(bound, declared) if _driven(bound) else Declaration(False, False),
         built=behaviour,
         redrawn=redrawn,
         influence=Influence(
             (*names, "input"), targets, tuple(map(tuple, seen.effects)), _by_source(gradients, len(slots) + 1), error
         ),
-        weights=unused.settled(lab, main, seen.probe, _weights(bound, gradients, never), method.path),
+        weights=unused.settled(
+            lab, main, seen.probe, _weights(bound, gradients, never), method.path, functools.partial(_reached, lab)
+        ),
         computed=tuple(chosen),
         repeatable=repeatable,
         library=backend.library,
@@ -436,6 +450,18 @@ def _stored(bound: Bound, path: str | None) -> tuple[Span | None, ...]:
     return tuple(source.span(path, line) for line in lines)
 
 
+def _in_variables(bound: Bound) -> list[bool]:
+    """Per slot whether it is kept on the cell in a variable of the framework, which no gradient goes through."""
+    found = bound.convention.state
+    if not bound.held:
+        return [False] * found.size
+    result = []
+    for path, child in zip(found.keys, found.children):
+        holder = operator.attrgetter(path)(bound.cell)
+        result += [bound.backend.is_weight(holder)] * child.size
+    return result
+
+
 def _slot_steps(bound: Bound, step: Step, index: int, chosen: Sequence[Sequence[Computed]]) -> tuple[SlotStep, ...]:
     result = []
     for slot, (previous, returned, same) in enumerate(zip(step.previous, step.returned, step.same_object)):
@@ -516,11 +542,17 @@ def _driven(bound: Bound) -> bool:
     return plain and first and convention.reading == Reading(1, 2) and not convention.state.is_leaf
 
 
-def _declaration(cell: Any, declared: bool | None) -> Declaration:
+def _declaration(bound: Bound, declared: bool | None) -> Declaration:
     if declared is None:
         return Declaration(False, False)
+    cell, backend = bound.cell, bound.backend
     name = next((name for name in build.HIDDEN_NAMES if isinstance(vars(cell).get(name), int)), None)
-    return Declaration(True, declared, name, vars(cell)[name] if name else None)
+    x = bound.inputs(np.zeros((bound.batch, 1), "float32"))
+    sized = (state for made_by, state in backend.initial_states(cell, bound.batch, x) if made_by == "state_size")
+    leaves = flatten(next(sized, None), backend.is_tensor)[1] if declared else []
+    shapes = tuple(tuple(int(size) for size in leaf.shape[1:]) for leaf in leaves)
+    place = source.defined_at(type(cell), "state_size")
+    return Declaration(True, declared, name, vars(cell)[name] if name else None, shapes, place)
 
 
 def _other_probe(lab: Lab, probe: Probe, number: int) -> Probe:
@@ -560,6 +592,14 @@ def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | No
         return Gradients(found.sources[:-1], found.weights), found.sources[-1], None
     except Exception as error:
         return None, (), f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _reached(lab: Lab, probe: Probe) -> set[str]:
+    """The names of the weights to which a gradient leads."""
+    gradients, _, _ = _gradients(lab, probe, has_output=True)
+    weights = lab.bound.backend.weights(lab.bound.cell)
+    used = gradients.weights if gradients is not None else [None] * len(weights)
+    return {weight.name for weight, one in zip(weights, used) if one is not None}
 
 
 def _merged(left: Gradients, right: Gradients) -> Gradients:
@@ -617,7 +657,7 @@ def _weights(bound: Bound, gradients: Gradients | None, never: Sequence[bool] | 
 
     widths = {int(leaf.shape[-1]) for leaf in bound.initial if len(leaf.shape) > 1}
 
-    def seen(name: str, shape: tuple[int, ...], used: Array | None, never: bool) -> Weight:
+    def seen(name: str, shape: tuple[int, ...] | None, used: Array | None, never: bool) -> Weight:
         blocks = () if used is None else tuple(sorted(width for width in widths if _idle_block(used, width)))
         dead = used is not None and not used.any()
         attribute = name.partition(".")[0].partition("[")[0]
@@ -629,4 +669,4 @@ def _weights(bound: Bound, gradients: Gradients | None, never: Sequence[bool] | 
         for weight, used, idle in zip(weights, gradients.weights, never or [False] * len(weights))
         if weight.trainable
     ]
-    return (*found, *(seen(name, (), None, True) for name in bound.backend.unused_layers(bound.cell)))
+    return (*found, *(seen(name, None, None, True) for name in bound.backend.unused_layers(bound.cell)))

@@ -4,6 +4,7 @@ graph, driven by the framework's own layer."""
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 
 from rnncheck import leaks, source, usertrace
 from rnncheck.backends.base import Array
+from rnncheck.capture import code_of
+from rnncheck.errors import BackendError
 from rnncheck.probes import Lab
 from rnncheck.signature import ONE
 from rnncheck.structure import flatten
@@ -30,7 +33,7 @@ def forms(lab: Lab) -> tuple[str, ...]:
     if not first or bound.form.layout != "rows" or bound.convention.signature.passing != ONE:
         return ()
     # A driver takes a flat list of states alone, and makes real numbers of them.
-    real = not any(bound.backend.dtype(leaf).startswith("complex") for leaf in bound.initial)
+    real = all(bound.backend.dtype(leaf).startswith(("float", "bfloat")) for leaf in bound.initial)
     state = bound.convention.state
     flat = real and state.kind == "sequence" and all(part.is_leaf for part in state.children)
     drivers = bound.backend.drivers(bound.cell) if flat else ()
@@ -49,8 +52,10 @@ def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: st
         lab.bound.begin(lab.seed)
         try:
             outputs, last = _steps(lab, way) if way in compilers else _driven(lab, way, own_start)
+        except BackendError:
+            continue  # It has no such form.
         except Exception as error:
-            line = usertrace.line_in(error, path) if path else None
+            line = usertrace.line_in(error, path) or _complained(lab, error) if path else None
             return Mismatch(way, usertrace.summary(error), source.span(path, line), None)
         finally:
             kept.restore()
@@ -60,6 +65,16 @@ def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: st
         gap = max((_gap(one, other, COARSE if coarse else 1) for one, other in pairs), default=0.0)
         if gap > 1:
             return Mismatch(way, None, None, gap * ABSOLUTE)
+    return None
+
+
+def _complained(lab: Lab, error: Exception) -> int | None:
+    """Where the method of the cell begins of which the framework complains, as ``Cell.get_initial_state()``."""
+    cls = type(lab.bound.cell)
+    for name in re.findall(rf"{re.escape(cls.__name__)}\.(\w+)\(\)", str(error)):
+        code = code_of(getattr(cls, name, None))
+        if code is not None and name != lab.bound.callee.method:
+            return code.co_firstlineno
     return None
 
 

@@ -84,9 +84,13 @@ def _factor(sizes: Sequence[float]) -> float | None:
     quarter = len(finite) // 4
     if quarter < 2 or not (overflowed or len(finite) >= LONG // 2):
         return None
-    before = (finite[-1 - quarter] - finite[-1 - 2 * quarter]) / quarter
-    last = (finite[-1] - finite[-1 - quarter]) / quarter
+    before, last = _slope(finite[-2 * quarter : -quarter]), _slope(finite[-quarter:])
     return math.exp(last) if last >= math.log(GROWS) and last >= GEOMETRIC * before else None
+
+
+def _slope(values: Sequence[float]) -> float:
+    """Of the line through them by least squares, which an oscillation bends least."""
+    return float(np.polyfit(range(len(values)), values, 1)[0])
 
 
 def _size(array: Array) -> float:

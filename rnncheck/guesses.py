@@ -185,7 +185,10 @@ def _adapted(ground: Ground, guess: Guess) -> Iterator[Guess]:
     else:
         yield guess
         alone = isinstance(value, list) and len(value) == 1 and ground.backend.is_tensor(value[0])
-        if alone and ground.backend.output_first(ground.callee.cell) and not ground.backend.drives(ground.callee.cell):
+        backend, cell = ground.backend, ground.callee.cell
+        # What a driver of real numbers cannot take goes in as it is.
+        driven = alone and backend.drives(cell) and not backend.dtype(value[0]).startswith("complex")
+        if alone and backend.output_first(cell) and not driven:
             yield dataclasses.replace(guess, value=value[0])
 
 

@@ -276,6 +276,19 @@ def _class_bodies(cls: type) -> Iterator[tuple[str, ast.ClassDef]]:
                 yield path, node
 
 
+def defined_at(cls: type, attribute: str) -> tuple[str, int] | None:
+    """The file and line where a class, or the nearest of its bases, makes an attribute or a property of ``self``."""
+    for path, node in _class_bodies(cls):
+        for part in ast.walk(node):
+            if isinstance(part, ast.FunctionDef) and part.name == attribute:
+                return path, part.lineno
+            if isinstance(part, (ast.Assign, ast.AnnAssign)):
+                targets = part.targets if isinstance(part, ast.Assign) else [part.target]
+                if attribute in [getattr(target, "attr", getattr(target, "id", None)) for target in targets]:
+                    return path, part.lineno
+    return None
+
+
 def calls_of(path: str | None, line: int, method: str) -> list[int]:
     """The lines on which the function on a line calls a method of this name."""
     function = function_at(path, line)
@@ -315,13 +328,16 @@ def assigned_attributes(path: str, line: int) -> tuple[str, ...]:
     )
 
 
-def names_attribute(cls: type, attribute: str) -> bool:
-    """Whether the code of a class names this attribute of anything, as ``torch.jit``."""
-    return any(
-        isinstance(part, ast.Attribute) and part.attr == attribute
+def named_of(cls: type, module: str) -> set[str]:
+    """What the code of a class names of a module: of ``torch.jit``, ``{"export"}``."""
+    return {
+        part.attr
         for node in class_bodies(cls)
         for part in ast.walk(node)
-    )
+        if isinstance(part, ast.Attribute)
+        and isinstance(part.value, (ast.Attribute, ast.Name))
+        and module == (part.value.attr if isinstance(part.value, ast.Attribute) else part.value.id)
+    }
 
 
 @dataclass(frozen=True)
@@ -354,6 +370,47 @@ def mentions_of(cls: type, attribute: str) -> list[Mention]:
                     and part.value.id == _self_name(function)
                 ]
     return found
+
+
+def picks_from(cls: type, attribute: str) -> bool:
+    """Whether the methods of a class that do not construct it may take any part of a container that is an attribute
+    of ``self``, or of attributes that are told apart by a number: whether they name one otherwise than by a constant.
+    """
+    for _, node in _class_bodies(cls):
+        for function in node.body:
+            if not isinstance(function, ast.FunctionDef) or MAKING.fullmatch(function.name):
+                continue
+            parts = list(ast.walk(function))
+            constant = {
+                id(part.value) for part in parts if isinstance(part, ast.Subscript) and _is_constant(part.slice)
+            }
+            named = (part for part in parts if _is_own(part, _self_name(function), attribute))
+            if any(id(part) not in constant for part in named) or any(map(_gets_any, parts)):
+                return True
+    return False
+
+
+def _is_constant(node: ast.AST) -> bool:
+    return isinstance(node.operand if isinstance(node, ast.UnaryOp) else node, ast.Constant)
+
+
+def _gets_any(node: ast.AST) -> bool:
+    """``getattr`` with a computed name."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "getattr"
+        and not any(isinstance(name, ast.Constant) for name in node.args[1:2])
+    )
+
+
+def _is_own(node: ast.AST, self_name: str, attribute: str) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr == attribute
+        and isinstance(node.value, ast.Name)
+        and node.value.id == self_name
+    )
 
 
 def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:

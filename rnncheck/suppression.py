@@ -1,7 +1,8 @@
 """What the user says is meant: findings that a comment, the configuration or an option ignores, kept with the reason.
 
-``# rnncheck: ignore[rule] reason`` holds for the statement on whose lines it stands; on lines of its own, for the
-statement below it. On a ``class`` statement, its decorators included, it holds for the whole class.
+``# rnncheck: ignore[rule] reason`` holds for the statement on whose lines it stands, and for the helper that the cell
+calls there; on lines of its own, for the statement below it. On a ``class`` statement, its decorators included, it
+holds for the whole class.
 """
 
 from __future__ import annotations
@@ -82,11 +83,14 @@ def remarks(trace: Trace, findings: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def _comment(finding: Finding, trace: Trace) -> Comment | None:
-    """The comment that ignores a finding: on its line, on a class around that, or on the cell's own class."""
+    """The comment that ignores a finding: on its line, where the cell calls the helper in which that is, on a class
+    around it, or on the cell's own class."""
     path, line = finding.location.path, finding.location.line
     places = []
     if path is not None and line is not None:
-        places = [(path, line), *((path, node.lineno) for node in source.classes_around(path, line))]
+        calls = {helper.called for helper in trace.method.helpers if helper.first <= line <= helper.last}
+        places = [(path, number) for number in (line, *sorted(calls))]
+        places += [(path, node.lineno) for node in source.classes_around(path, line)]
     if trace.method.defined is not None:
         places.append(trace.method.defined)
     about = (comment for path, line in places for comment in _comments(path) if comment.about(line))

@@ -14,17 +14,21 @@ from rnncheck.structure import Structure
 if TYPE_CHECKING:
     from numpy import ndarray
 
+    from rnncheck.capture import Helper
+
     Array = ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One leaf of the state structure; ``shape`` is that of one row, without the batch axis."""
+    """One leaf of the state structure; ``shape`` is that of one row, without the batch axis. ``variable``: it is kept
+    on the cell, in a variable of the framework."""
 
     index: int
     name: str
     shape: tuple[int, ...]
     dtype: str
+    variable: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,10 +133,10 @@ class Weight:
     when there is a path but every derivative along it is zero; ``idle_blocks`` are the widths of the slots of
     which a block of rows or columns as wide is so. ``elsewhere``: another method of the class uses it. ``never``: it
     was so with other weights too. ``used`` is False for one that certainly has no effect, named at the statement
-    ``span``. The shape is empty for a layer that was never called and so has no weights."""
+    ``span``. The shape is None for a layer that was never called and so has no weights."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[int, ...] | None
     reached: bool
     dead: bool
     idle_blocks: tuple[int, ...] = ()
@@ -143,7 +147,7 @@ class Weight:
 
     def could_take(self, width: int) -> bool:
         """Whether a state of this width could go through it: a matrix with such a side, or a layer never called."""
-        return not self.shape or (width in self.shape and sum(size > 1 for size in self.shape) > 1)
+        return self.shape is None or (width in self.shape and sum(size > 1 for size in self.shape) > 1)
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,7 @@ class Method:
     method calls it, ``entered`` the first statement in which the input became something of another shape,
     ``entered_width`` wide. ``lost`` per slot is the statement in which an unread slot was lost, and
     ``overwritten`` whether that gave its name another value. ``stored`` per slot is the statement that puts it on
-    the cell, where it is kept there.
+    the cell, where it is kept there. ``helpers`` are the functions of the file that it ran.
     """
 
     name: str
@@ -191,6 +195,7 @@ class Method:
     stored: tuple[Span | None, ...] = ()
     deaf: Span | None = None
     defined: tuple[str, int] | None = None
+    helpers: tuple[Helper, ...] = ()
 
     def handed_back(self, slot: int) -> Span | None:
         """Where the slot leaves the method: the statement that puts it on the cell, else the return."""
@@ -201,13 +206,16 @@ class Method:
 class Declaration:
     """What the cell says about its own state. ``expected`` is False where nothing has to be declared.
 
-    ``attribute`` is where the cell keeps its width (``units``), and ``attribute_value`` that width.
+    ``attribute`` is where the cell keeps its width (``units``), and ``attribute_value`` that width. ``shapes`` are
+    those that ``state_size`` gives the slots, ``place`` the file and line where that is set.
     """
 
     expected: bool
     state_size: bool
     attribute: str | None = None
     attribute_value: int | None = None
+    shapes: tuple[tuple[int, ...], ...] = ()
+    place: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,16 @@ class Step:
     leaves: Sequence[Any] = ()
     output_tensors: Sequence[Any] = ()
 
+    @property
+    def finite(self) -> bool:
+        return not self.broken and not any(map(_nan, self.outputs))
+
+    @property
+    def broken(self) -> list[int]:
+        """The slots that came back with NaN, or infinite without having been so: a running maximum starts there."""
+        pairs = enumerate(zip(self.previous, self.returned))
+        return [slot for slot, (old, new) in pairs if _nan(new) or (_infinite(new) and not _infinite(old))]
+
 
 @dataclass(frozen=True)
 class State:
@@ -59,7 +69,8 @@ class Run:
 
     @property
     def finite(self) -> bool:
-        return all(_finite(array) for step in self.steps for array in (*step.returned, *step.outputs))
+        """Nothing is NaN, and no state becomes infinite; an output may be (the logits of what is ruled out)."""
+        return all(step.finite for step in self.steps)
 
     def moved(self, slot: int) -> bool:
         """Whether the slot came back changed at some step."""
@@ -162,5 +173,9 @@ def largest_difference(left: Array, right: Array) -> float:
     return float(gap.max()) if gap.size else 0.0
 
 
-def _finite(array: Array) -> bool:
-    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
+def _nan(array: Array) -> bool:
+    return array.dtype.kind in "fc" and bool(np.isnan(array).any())
+
+
+def _infinite(array: Array) -> bool:
+    return array.dtype.kind in "fc" and bool(np.isinf(array).any())

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
 from rnncheck import source
 from rnncheck.probes import Lab, Probe, effect
 from rnncheck.trace import Span, Weight
-from rnncheck.unroll import Run
+from rnncheck.unroll import Run, different
 
 
-def settled(lab: Lab, main: Run, probe: Probe, weights: Sequence[Weight], path: str | None) -> tuple[Weight, ...]:
+def settled(
+    lab: Lab,
+    main: Run,
+    probe: Probe,
+    weights: Sequence[Weight],
+    path: str | None,
+    reached_in: Callable[[Probe], Collection[str]],
+) -> tuple[Weight, ...]:
     """The weights with those marked that are not ``used``.
 
     A weight is used when another method has it, when the code names it on a line that did not run or under a
-    condition, or when other numbers in it change what the cell gives. Parts of a weight's owner are judged together:
-    what a layer does with its parts is its own affair.
+    condition, when it is one of several of which each step takes its own, or when other numbers in it change what the
+    cell gives. Parts of a weight's owner are judged together: what a layer does with its parts is its own affair.
+    ``reached_in`` names the weights that a gradient reaches under a probe.
     """
     idle = [weight for weight in weights if not weight.reached and weight.never and not weight.elsewhere]
     owners = {owner(weight.name) for weight in idle} - {
@@ -28,7 +36,13 @@ def settled(lab: Lab, main: Run, probe: Probe, weights: Sequence[Weight], path: 
     ran = set().union(*(step.recording.lines for step in main.steps if step.recording), set())
     marked = {}
     for name in owners:
-        mentions = source.mentions_of(type(lab.bound.cell), re.split(r"\W", name)[0])
+        others = {weight.name for weight in weights if weight.reached and _beside(name, owner(weight.name))}
+        if others and source.picks_from(type(lab.bound.cell), _attribute(name)):
+            one_step = dataclasses.replace(probe, inputs=probe.inputs[:1])
+            # A further argument, of which one value was tried, may choose as well.
+            if lab.bound.callee.further or not others <= set(reached_in(one_step)):
+                continue
+        mentions = source.mentions_of(type(lab.bound.cell), _attribute(name))
         if any(mention.conditional or mention.path != path or mention.line not in ran for mention in mentions):
             continue
         marked[name] = source.span(path, min((mention.line for mention in mentions), default=None))
@@ -41,6 +55,15 @@ def owner(name: str) -> str:
     return found[0] if found else name
 
 
+def _attribute(name: str) -> str:
+    return re.split(r"\W", name)[0]
+
+
+def _beside(one: str, other: str) -> bool:
+    """Whether two owners are told apart by a number alone."""
+    return one != other and re.sub(r"\d+", "#", one) == re.sub(r"\d+", "#", other)
+
+
 def _marked(lab: Lab, probe: Probe, weight: Weight, marked: dict[str, Span | None]) -> Weight:
     name = owner(weight.name)
     if name not in marked or _changes(lab, probe, weight):
@@ -49,12 +72,17 @@ def _marked(lab: Lab, probe: Probe, weight: Weight, marked: dict[str, Span | Non
 
 
 def _changes(lab: Lab, probe: Probe, weight: Weight) -> bool:
-    """Whether other numbers in the weight change what the cell gives."""
+    """Whether other numbers in the weight change what the cell gives, or the cell itself writes into it."""
     backend, cell = lab.bound.backend, lab.bound.cell
     for known in backend.weights(cell):
         if known.name == weight.name:
             before = backend.snapshot(cell)
+            lab.bound.begin(lab.seed)
+            held = known.read()
             base = lab.run(probe.inputs, probe.start)
+            if different(held, known.read()):
+                before.restore()
+                return True
             known.assign(known.read() + np.random.default_rng(0).standard_normal(known.shape).astype("float32"))
             try:
                 return any(effect(base, lab.run(probe.inputs, probe.start)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 
 _OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -29,6 +30,11 @@ def place(error: BaseException) -> str:
     return f"{relative(seen[-1].filename)}:{seen[-1].lineno}" if seen else ""
 
 
+_STYLES = re.compile(r"\x1b\[[0-9;]*m")
+_INNER = re.compile(r"Exception encountered when calling .*?\x1b\[1m(.*?)\x1b\[0m", re.DOTALL)
+"""What Keras puts around the message of what a layer raised."""
+
+
 def line_in(error: BaseException, path: str) -> int | None:
     """The line of the outermost frame that stands in this file."""
     target = os.path.abspath(os.path.realpath(path))
@@ -40,7 +46,8 @@ def line_in(error: BaseException, path: str) -> int | None:
 
 def summary(error: BaseException, width: int = 200) -> str:
     """The exception's type and the first lines of its text, on one line."""
-    text = " ".join(str(error).split())
+    inner = _INNER.search(str(error))
+    text = " ".join(_STYLES.sub("", inner[1] if inner else str(error)).split())
     text = text if len(text) <= width else text[: width - 1].rstrip() + "…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

@@ -14,6 +14,7 @@ from rnncheck.backends import providers
 from rnncheck.backends.base import Backend, Tensor, Weight
 from rnncheck.backends.pytorch import TorchTensors
 from rnncheck.backends.snapshot import Snapshot
+from rnncheck.errors import BackendError
 
 
 class TorchModules(TorchTensors, Backend):
@@ -79,7 +80,7 @@ class TorchModules(TorchTensors, Backend):
 
     def compilers(self, cell: Any) -> Mapping[str, Callable[[], contextlib.AbstractContextManager[Callable[..., Any]]]]:
         """Scripted, where the class is written for that."""
-        written_for = source.names_attribute(type(cell), "jit") or hasattr(cell, "__prepare_scriptable__")
+        written_for = bool(SCRIPTING & source.named_of(type(cell), "jit")) or hasattr(cell, "__prepare_scriptable__")
         written_for = written_for and not isinstance(cell, torch.jit.ScriptModule)
         return {"torch.jit.script": lambda: _scripted(cell)} if written_for else {}
 
@@ -87,6 +88,8 @@ class TorchModules(TorchTensors, Backend):
         return False
 
 
+SCRIPTING = {"export", "ignore", "unused", "script_method", "Final", "Attribute", "annotate", "is_scripting"}
+"""What a class names of ``torch.jit`` that is written to be scripted; tracing asks nothing of it."""
 _INTERNAL = frozenset(vars(torch.nn.Module()))
 
 
@@ -105,4 +108,8 @@ def _tensors(holders: Sequence[Any]) -> Iterator[Tensor]:
 def _scripted(cell: Any) -> Iterator[Callable[..., Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield torch.jit.script(cell)
+        try:
+            scripted = torch.jit.script(cell)
+        except Exception as error:
+            raise BackendError(f"{type(cell).__name__} cannot be scripted.") from error
+        yield scripted

@@ -80,7 +80,8 @@ def _finding(trace: Trace, cuts: Sequence[Cut]) -> Finding:
 def _inapplicable(trace: Trace) -> str | None:
     if needs_state(trace) or trace.influence.gradient is None:
         return needs_state(trace) or f"there are no gradients: {trace.influence.gradient_error}"
-    return "its state is kept on the cell" if trace.method.stored and any(trace.method.stored) else None
+    kept = bool(trace.slots) and all(slot.variable for slot in trace.slots)
+    return "its state is kept in variables, which no gradient goes through" if kept else None
 
 
 RULE = Rule(

@@ -148,7 +148,7 @@ def _term(trace: Trace, slot: Slot, weight: Weight) -> str | None:
         return None
     state, wanted = bindings[0], trace.method.entered_width or slot.shape[-1]
     owner, _, last = weight.name.rpartition(".")
-    if not weight.shape:
+    if weight.shape is None:
         return f"self.{weight.name}({state})"
     widths = (slot.shape[-1], wanted)
     if owner and last == "weight":

@@ -3,7 +3,8 @@
 ## What it does
 
 Compares the shape of each slot that comes back, over several steps, with the shape in which it went in: the one that
-the cell declares (`state_size`, `init_hidden()`), or the one that it took.
+the cell declares (`state_size`, `init_hidden()`), or the one that it took. A Keras cell whose `state_size` says another
+width than its `get_initial_state()` gives gets a warning: what Keras derives from `state_size` is wrong.
 
 ## Why it is bad
 
@@ -30,21 +31,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rnncheck.findings import Finding
+from rnncheck.findings import Finding, Location
 from rnncheck.rules.base import Rule, at, needs_state
-from rnncheck.trace import Trace
+from rnncheck.trace import Fault, Slot, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
-    fault = trace.fault
-    if fault is None or fault.slot is None:
-        return
-    slot = trace.slots[fault.slot]
+    if trace.fault is None:
+        yield from _sized_otherwise(trace)
+    elif trace.fault.slot is not None:
+        yield _came_back(trace, trace.fault, trace.slots[trace.fault.slot])
+
+
+def _came_back(trace: Trace, fault: Fault, slot: Slot) -> Finding:
     declared = (
         f" (as {trace.initial.source} says)" if trace.initial.declared and trace.initial.source != "zeros" else ""
     )
     name = trace.method.state_parameter if len(trace.slots) == 1 else f"state {slot.name}"
-    yield Finding(
+    return Finding(
         rule=RULE.id,
         severity="error",
         message=f"{name} went in as {fault.went_in}{declared} and came back as {fault.came_back} at step {fault.step}.",
@@ -57,4 +61,31 @@ def check(trace: Trace) -> Iterator[Finding]:
     )
 
 
-RULE = Rule("state-shape-mismatch", "a slot comes back in another shape than it went in", check, needs_state)
+def _sized_otherwise(trace: Trace) -> Iterator[Finding]:
+    """``state_size`` may give a layout of its own for more than one axis: what is one number is compared."""
+    declared = trace.declaration
+    if len(declared.shapes) != len(trace.slots) or trace.initial.source != "get_initial_state()":
+        return
+    path, line = declared.place or (trace.method.path, trace.method.class_line)
+    for slot, shape in zip(trace.slots, declared.shapes):
+        if len(shape) == len(slot.shape) == 1 and shape != slot.shape:
+            yield Finding(
+                rule=RULE.id,
+                severity="warning",
+                message=f"state_size says {shape[0]} for state {slot.name}, which get_initial_state() makes "
+                f"{slot.shape[0]} wide.",
+                location=Location(path, line, 1 if line else None, line),
+                state=slot.name,
+                state_index=slot.index,
+                suggestion=f"say {slot.shape[0]} in state_size",
+                evidence={"state_size": list(shape), "get_initial_state": list(slot.shape)},
+            )
+
+
+RULE = Rule(
+    "state-shape-mismatch",
+    "a slot comes back in another shape than it went in",
+    check,
+    needs_state,
+    severities=("error", "warning"),
+)

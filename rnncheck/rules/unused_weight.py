@@ -43,7 +43,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     unused = [weight for weight in trace.weights if not weight.used]
     if not unused:
         return
-    count = sum(math.prod(weight.shape) for weight in unused if weight.shape)
+    count = sum(math.prod(weight.shape) for weight in unused if weight.shape is not None)
     sizes = f" ({count} parameter{'s' if count != 1 else ''})" if count else ""
     yield Finding(
         rule=RULE.id,
@@ -53,7 +53,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         location=at(trace, next((weight.span for weight in unused if weight.span), None)),
         suggestion="use it, or remove it",
         evidence={
-            "weights": {weight.name: list(weight.shape) for weight in unused},
+            "weights": {weight.name: list(weight.shape or ()) for weight in unused},
             "parameters": count,
         },
         explained_by=_cause(trace),
@@ -61,7 +61,9 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 
 def _described(weight: Weight) -> str:
-    return f"{weight.name} {'x'.join(map(str, weight.shape))}" if weight.shape else f"{weight.name} (never called)"
+    if weight.shape is None:
+        return f"{weight.name} (never called)"
+    return f"{weight.name} {'x'.join(map(str, weight.shape))}".rstrip()
 
 
 def _cause(trace: Trace) -> str | None:

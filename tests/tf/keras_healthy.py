@@ -179,7 +179,7 @@ class ForgetsOnSomeInputs(keras.layers.Layer):
         self.cell = keras.layers.GRUCell(units)
 
     def call(self, inputs, states):
-        h = ops.where(ops.mean(inputs) > 0, ops.zeros_like(states[0]), states[0])
+        h = ops.where(ops.mean(inputs, axis=-1, keepdims=True) > 0, ops.zeros_like(states[0]), states[0])
         return self.cell(inputs, [h])
 
 

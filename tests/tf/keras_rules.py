@@ -5,7 +5,6 @@ A class without a mark is healthy. ``NEEDS`` holds what a user would have to typ
 
 from __future__ import annotations
 
-import math
 from collections import namedtuple
 from typing import Any
 
@@ -1542,6 +1541,34 @@ class AxisTooManyRepaired(AxisTooMany):
         return read, [fast, h]
 
 
+class SizedOtherwise(layers.Layer):
+    """The trace is as wide as the input; what is declared is a number for each. keras.layers.RNN starts it well."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = [units, 1]  # expect: state-shape-mismatch warning 1
+        self.cell = layers.GRUCell(units)
+
+    def build(self, input_shape):
+        self.width = input_shape[-1]
+
+    def get_initial_state(self, batch_size=None):
+        return [tf.zeros((batch_size, self.units)), tf.zeros((batch_size, self.width))]
+
+    def call(self, inputs, states):
+        h, trace = states
+        trace = 0.8 * trace + inputs
+        h, _ = self.cell(trace, [h])
+        return h, [h, trace]
+
+
+class SizedOtherwiseRepaired(SizedOtherwise):
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.state_size = [self.units, self.width]
+
+
 # state-dtype-mismatch
 
 
@@ -2155,10 +2182,10 @@ class ThirdLayerIdle(tf.Module):
     def initial_state(self, batch_size):
         return {f"layer{k}": tf.zeros((batch_size, self.hidden_size)) for k in range(2)}
 
-    def __call__(self, x, state):  # expect: unused-weight warning
+    def __call__(self, x, state):
         new = {}
         for k in range(2):
-            x = tf.tanh(tf.concat([x, state[f"layer{k}"]], axis=-1) @ self.w[k])
+            x = tf.tanh(tf.concat([x, state[f"layer{k}"]], axis=-1) @ self.w[k])  # expect: unused-weight warning
             new[f"layer{k}"] = x
         return x, new
 
@@ -3128,31 +3155,6 @@ class CopiesBeforeItWrites(tf.Module):
         return hidden[0], state
 
 
-class GrowingCache(layers.Layer):
-    """A state whose shape grows, as its first state says: a cache from which nothing is ever taken."""
-
-    def __init__(self, dim, **kwargs):
-        super().__init__(**kwargs)
-        self.dim = dim
-        self.q, self.kv = layers.Dense(dim), layers.Dense(2 * dim)
-
-    def init_cache(self, batch_size):
-        return {"k": tf.zeros((batch_size, 0, self.dim)), "v": tf.zeros((batch_size, 0, self.dim))}
-
-    def step(self, x, cache):
-        k, v = tf.split(self.kv(x)[:, None], 2, axis=-1)
-        cache = {"k": tf.concat([cache["k"], k], axis=1), "v": tf.concat([cache["v"], v], axis=1)}
-        weights = tf.nn.softmax(tf.einsum("bd,btd->bt", self.q(x), cache["k"]) / math.sqrt(self.dim))
-        return tf.einsum("bt,btd->bd", weights, cache["v"]), cache
-
-    def call(self, xs):
-        cache, ys = self.init_cache(xs.shape[0]), []
-        for t in range(xs.shape[1]):
-            y, cache = self.step(xs[:, t], cache)
-            ys.append(y)
-        return tf.stack(ys, axis=1)
-
-
 class TupleForAList(layers.Layer):
     """Another container than the one that came in, with the same in it."""
 
@@ -3282,3 +3284,118 @@ class ImageDelayLine(layers.Layer):
             stack = ops.zeros((*x.shape[:-1], self.frames * x.shape[-1]))
         stack = ops.concatenate([stack[..., x.shape[-1] :], x], axis=-1)
         return self.conv(stack), stack
+
+
+class LearnedCodebook(layers.Layer):
+    """A weight without a gradient from state or output: a codebook that learns by a loss of its own."""
+
+    def __init__(self, units, codes=16, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.codes = units, codes
+        self.state_size = units
+        self.cell = layers.GRUCell(units)
+
+    def build(self, input_shape):
+        self.cell.build(input_shape)
+        self.codebook = self.add_weight(shape=(self.codes, self.units), initializer="random_normal", name="codebook")
+
+    def call(self, inputs, states, training=False):
+        z, _ = self.cell(inputs, states)
+        book = ops.convert_to_tensor(self.codebook)
+        distance = ops.sum(ops.square(z[:, None] - book[None]), axis=-1)
+        nearest = ops.take(book, ops.argmin(distance, axis=-1), axis=0)
+        if training:
+            self.add_loss(ops.mean(ops.square(nearest - ops.stop_gradient(z))))
+        h = z + ops.stop_gradient(nearest - z)
+        return h, [h]
+
+
+class IdentityReLU(layers.Layer):
+    """A state that grows for good: ReLUs around the identity (Le et al., 2015)."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.inp = layers.Dense(units, kernel_initializer=keras.initializers.RandomNormal(stddev=0.3))
+        self.rec = layers.Dense(units, use_bias=False, kernel_initializer="identity")
+
+    def call(self, inputs, states):
+        h = ops.relu(self.inp(inputs) + self.rec(states[0]))
+        return h, [h]
+
+
+class CountsTrainingSteps(layers.Layer):
+    """Memory on self that only training writes: the temperature of a gate is annealed."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+        self.gate, self.candidate = layers.Dense(units), layers.Dense(units, activation="tanh")
+
+    def build(self, input_shape):
+        self.gate.build((None, input_shape[-1] + self.units))
+        self.candidate.build((None, input_shape[-1] + self.units))
+        self.seen = self.add_weight(shape=(), initializer="zeros", trainable=False, name="seen")
+
+    def call(self, inputs, states, training=False):
+        h = states[0]
+        if training:
+            self.seen.assign_add(1.0)
+        both = ops.concatenate([inputs, h], axis=-1)
+        z = ops.sigmoid(self.gate(both) * (1.0 + 0.01 * self.seen))
+        h = z * h + (1.0 - z) * self.candidate(both)
+        return h, [h]
+
+
+class ComputesRowsThatMove(layers.Layer):
+    """Rows in another order and number than they came: those at rest are left out and put back."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1] + self.units, self.units), name="kernel")
+
+    def call(self, inputs, states):
+        moving = tf.where(tf.norm(inputs, axis=-1) > 1.0)
+        both = tf.concat([tf.gather_nd(inputs, moving), tf.gather_nd(states[0], moving)], axis=-1)
+        h = tf.tensor_scatter_nd_update(states[0], moving, tf.tanh(tf.matmul(both, self.kernel)))
+        return h, [h]
+
+
+class StableByTheLargest(layers.Layer):
+    """A reduction over all rows that cancels out: the largest score is taken from all of them before a softmax."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.score, self.value = layers.Dense(units), layers.Dense(units, activation="tanh")
+
+    def call(self, inputs, states):
+        score = self.score(ops.concatenate([inputs, states[0]], axis=-1))
+        weights = ops.exp(score - ops.max(score))
+        weights = weights / ops.sum(weights, axis=-1, keepdims=True)
+        h = weights * self.value(inputs) + (1.0 - weights) * states[0]
+        return h, [h]
+
+
+class MasksWithMinusInfinity(layers.Layer):
+    """Infinite scores on the way: entries not yet written are masked, and one always is written."""
+
+    def __init__(self, units, slots=4, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.slots = units, slots
+        self.state_size = [(slots, units), slots]
+        self.query, self.key = layers.Dense(units), layers.Dense(units, activation="tanh")
+
+    def get_initial_state(self, batch_size=None):
+        return [tf.zeros((batch_size, self.slots, self.units)), tf.zeros((batch_size, self.slots))]
+
+    def call(self, inputs, states):
+        memory, written = states
+        memory = tf.concat([memory[:, 1:], self.key(inputs)[:, None]], axis=1)
+        written = tf.concat([written[:, 1:], tf.ones_like(written[:, :1])], axis=1)
+        scores = tf.einsum("bu,bsu->bs", self.query(inputs), memory)
+        scores = tf.where(written > 0.0, scores, -np.inf)
+        return tf.einsum("bs,bsu->bu", tf.nn.softmax(scores, axis=-1), memory), [memory, written]

@@ -33,7 +33,7 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
         (cells.PeepholeStep, "(x, [h, c]) -> [h', c']"),
         (cells.BareStateNoList, "(inputs, state) -> (output, state')"),
         (cells.SpreadLSTM, "(x, h, c) -> (h', c')"),
-        (cells.UnpackedDict, "step(x, h, c) -> (output, h', c')"),
+        (cells.UnpackedDict, "step(x, h, c) -> (output, (h', c'))"),
         (cells.DictCell, "(inputs, {'cell': cell, 'hidden': hidden}) -> (output, {'cell': cell', 'hidden': hidden'})"),
         (cells.StatefulByVariable, "(x) with self.state -> output, self.state"),
         (cells.TimeAwareCell, "(x, h, ts=1.0) -> h'"),

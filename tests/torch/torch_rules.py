@@ -1944,6 +1944,38 @@ class ProjectionAsStateRepaired(ProjectionAsState):
         return out, (h, c)
 
 
+class EveryStepAsState(nn.Module):
+    """Over a sequence: the last h and c are wanted, those of every step come back."""
+
+    def __init__(self, in_features, hidden_features):
+        super().__init__()
+        self.hidden_features = hidden_features
+        self.cell = nn.LSTMCell(in_features, hidden_features)
+
+    def forward(self, X, hidden_states=None):
+        if hidden_states is None:
+            h_t = c_t = torch.zeros(X.size(0), self.hidden_features)
+        else:
+            h_t, c_t = hidden_states
+        hs, cs = [], []
+        for t in range(X.size(1)):
+            h_t, c_t = self.cell(X[:, t], (h_t, c_t))
+            hs.append(h_t)
+            cs.append(c_t)
+        hidden_seq, cell_seq = torch.stack(hs, 1), torch.stack(cs, 1)
+        return hidden_seq, (hidden_seq, cell_seq)  # expect: state-shape-mismatch error 0
+
+
+class EveryStepAsStateRepaired(EveryStepAsState):
+    def forward(self, X, hidden_states=None):
+        h_t, c_t = hidden_states or [torch.zeros(X.size(0), self.hidden_features)] * 2
+        hs = []
+        for t in range(X.size(1)):
+            h_t, c_t = self.cell(X[:, t], (h_t, c_t))
+            hs.append(h_t)
+        return torch.stack(hs, 1), (h_t, c_t)
+
+
 # 10. state-dtype-mismatch
 
 

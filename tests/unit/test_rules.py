@@ -317,6 +317,22 @@ class TestFaults:
         assert {outcome.outcome for outcome in outcomes if outcome.rule != rule} == {"skipped"}
 
 
+class TestStateShapeMismatch:
+    def test_a_width_that_state_size_gives_otherwise_is_a_warning(self) -> None:
+        given = trace(2, declaration=Declaration(True, True, shapes=((UNITS,), (1,)), place=("cells.py", 7)))
+        given = dataclasses.replace(given, initial=dataclasses.replace(given.initial, source="get_initial_state()"))
+        finding = only(given)
+        assert (finding.rule, finding.severity, finding.state_index) == ("state-shape-mismatch", "warning", 1)
+        assert (finding.location.path, finding.location.line) == ("cells.py", 7)
+        assert finding.message == f"state_size says 1 for state c, which get_initial_state() makes {UNITS} wide."
+
+    @pytest.mark.parametrize("shapes", [((UNITS,), (UNITS,)), ((2, 4), (2, 4)), ((1,),), ()])
+    def test_what_fits_or_cannot_be_compared_is_none(self, shapes: tuple[tuple[int, ...], ...]) -> None:
+        given = trace(2, declaration=Declaration(True, True, shapes=shapes))
+        given = dataclasses.replace(given, initial=dataclasses.replace(given.initial, source="get_initial_state()"))
+        assert found(given) == []
+
+
 class TestStateDtypeMismatch:
     def test_each_slot_that_changes_is_an_error(self) -> None:
         finding = only(trace(2, retyped=(Retyped(1, "float32", "float64", Span(5, 5, 9, "c = c.double()")),)))
@@ -395,12 +411,12 @@ class TestDetachedState:
     def test_inside_a_sequence_or_without_any_gradient_it_is_a_note(self, cut: Cut) -> None:
         assert found(trace(cuts=(cut,))) == [("detached-state", "note", 0, None)]
 
-    def test_it_says_nothing_without_gradients_or_of_a_state_kept_on_the_cell(self) -> None:
+    def test_it_says_nothing_without_gradients_or_of_a_state_in_variables(self) -> None:
         without = dataclasses.replace(trace().influence, gradient=None, gradient_error="RuntimeError: no")
-        kept = trace(cuts=(Cut(0, "in", None),))
-        kept = dataclasses.replace(kept, method=dataclasses.replace(kept.method, stored=(Span(4, 4, 9, "self.h = h"),)))
+        kept = trace()
+        kept = dataclasses.replace(kept, slots=tuple(dataclasses.replace(slot, variable=True) for slot in kept.slots))
         assert reason("detached-state", trace(influence=without)) == "there are no gradients: RuntimeError: no"
-        assert reason("detached-state", kept) == "its state is kept on the cell"
+        assert reason("detached-state", kept) == "its state is kept in variables, which no gradient goes through"
 
 
 class TestBatchLeak:
