@@ -86,7 +86,13 @@ def guesses(ground: Ground, *, wide: bool) -> Iterator[Guess]:
 
 def _likely(ground: Ground) -> Iterator[Guess]:
     callee, backend = ground.callee, ground.backend
+    skeletons = list(_skeletons(callee))
+    told = [skeleton for skeleton, certain in skeletons if certain]
+    annotated = _is_pair(callee.signature.annotations.get(callee.signature.state))
     for provider, state in backend.initial_states(callee.cell, ground.batch, ground.x):
+        # A helper that makes one of the parts: two of its rows would pass for a pair.
+        if annotated and told and told[0].size > 1 and backend.is_tensor(state):
+            continue
         declared = Guess(state, provider, True)
         yield declared
         yield from _cast(backend, declared, ground.dtype)
@@ -95,8 +101,6 @@ def _likely(ground: Ground) -> Iterator[Guess]:
             yield from _from_returned(ground, state, provider)
     if ground.asked is not None:
         yield from _asked(ground)
-    skeletons = list(_skeletons(callee))
-    told = [skeleton for skeleton, certain in skeletons if certain]
     left_out = list(_left_out(ground))
     fits = [
         guess.seen or not told or flatten(guess.value, backend.is_tensor)[0].size == told[0].size for guess in left_out
@@ -238,7 +242,7 @@ def _or_zeros(
     """Zeros like a state that came back, where the cell starts from them; else zeros and that state itself."""
     backend = ground.backend
     skeleton, leaves = flatten(candidate, backend.is_tensor)
-    value = skeleton.build([backend.tensor(backend.numpy(leaf) * 0, backend.dtype(leaf)) for leaf in leaves])
+    value = skeleton.build([backend.tensor(np.zeros_like(backend.numpy(leaf)), backend.dtype(leaf)) for leaf in leaves])
     for adapted in _adapted(ground, Guess(value, name, True)):
         if _same(ground, adapted.value, returned):
             yield adapted

@@ -255,7 +255,18 @@ class _Observation:
         louder = [_louder(self.lab.other_inputs(9, WINDOW), scale) for scale in INPUT_SCALES]
         later = self._unmoved(slot, [self.long, *(self.lab.run(inputs, start) for inputs in louder)])
         settled = still & at_once & later
+        # What stands still only because another slot does, moves from any state.
+        anywhere = self.lab.run(self.lab.other_inputs(8, WINDOW), self._anywhere(start, rng))
+        if anywhere.finite:
+            settled &= self._unmoved(slot, [anywhere])
         return settled if not (at_once & ~settled).any() else nothing
+
+    def _anywhere(self, start: State, rng: np.random.Generator) -> State:
+        """The state with random values in all slots of floating-point numbers."""
+        for slot, array in enumerate(start.arrays):
+            if array.dtype.kind == "f":
+                start = start.with_slot(slot, _random(rng, array, "normal"))
+        return start
 
     def _unmoved(self, slot: int, runs: Sequence[Run]) -> Array:
         pairs = [(step.previous[slot], step.returned[slot]) for run in runs if run.finite for step in run.steps]
