@@ -227,9 +227,10 @@ class _Frame:
         if self.watcher.is_tensor(value):
             yield "", value
         elif isinstance(value, (list, tuple)) and len(value) <= 16:
+            fields = getattr(value, "_fields", None)
             for index, part in enumerate(value):
                 if self.watcher.is_tensor(part):
-                    yield f"[{index}]", part
+                    yield f".{fields[index]}" if fields else f"[{index}]", part
 
 
 def _version(value: Any) -> int:
