@@ -82,8 +82,8 @@ def _computed(
         writes=differs(pairs.from_zero, pairs.from_zero_by_input) if defined_at_zero else True,
         is_output=any(binding.value is tensor for tensor in base.output_tensors),
         values=tuple(_array(lab, _bindings(step).get(key), like) for step in main.steps),
-        spelled=_spelled(ended, lambda value: value is binding.value),
-        old=_spelled(ended, lambda value: value is base.passed[slot]),
+        spelled=spelled(ended, lambda value: value is binding.value),
+        old=spelled(ended, lambda value: value is base.passed[slot]),
         returns=source.span(path, ended.line) if ended is not None else None,
         in_method=binding.frame == METHOD,
     )
@@ -105,7 +105,7 @@ def _holds(value: Any, tensor: Any) -> bool:
     return isinstance(value, dict) and any(_holds(part, tensor) for part in value.values())
 
 
-def _spelled(ended: Return | None, is_it: Callable[[Any], bool]) -> tuple[str, ...]:
+def spelled(ended: Return | None, is_it: Callable[[Any], bool]) -> tuple[str, ...]:
     """The expressions by which a tensor is known where a frame ends."""
     names: list[str] = []
     for name, value in ended.variables.items() if ended is not None else ():
@@ -156,7 +156,8 @@ def produced(step: Step, path: str | None) -> tuple[Span | None, ...]:
     for leaf in step.leaves:
         every = [binding for binding in record.bindings if binding.value is leaf] if record else []
         # A helper's line where the method only hands on what it returned.
-        bound = [binding for binding in every if binding.frame == METHOD] or every
+        frames = (METHOD, record.step) if record else ()
+        bound = [binding for binding in every if binding.frame in frames] or every
         written = [binding.line for binding in bound if binding.in_place]
         lines.append(written[-1] if written else bound[0].line if bound else record.return_line if record else None)
     return tuple(source.span(path, line) for line in lines)
@@ -164,8 +165,8 @@ def produced(step: Step, path: str | None) -> tuple[Span | None, ...]:
 
 def returned_names(step: Step) -> tuple[tuple[str, ...], ...]:
     """Per slot the expressions by which the method knows, at its end, what it returned."""
-    ended = step.recording.returns.get(METHOD) if step.recording else None
-    return tuple(_spelled(ended, functools.partial(operator.is_, leaf)) for leaf in step.leaves)
+    ended = step.recording.returns.get(step.recording.step) if step.recording else None
+    return tuple(spelled(ended, functools.partial(operator.is_, leaf)) for leaf in step.leaves)
 
 
 def entered(lab: Lab, probe: Probe, path: str | None) -> tuple[Span | None, int | None]:
@@ -173,7 +174,7 @@ def entered(lab: Lab, probe: Probe, path: str | None) -> tuple[Span | None, int 
     x, other_x = probe.inputs[0], other_rows(probe.inputs[0])
     base, varied = (lab.run(given[None], probe.start, record=True).steps[0] for given in (x, other_x))
     for key, binding in _bindings(base).items():
-        if binding.frame != METHOD or tuple(binding.value.shape) == x.shape or not binding.value.shape:
+        if binding.frame != _frame(base) or tuple(binding.value.shape) == x.shape or not binding.value.shape:
             continue
         twin = _bindings(varied).get(key)
         numpy = lab.bound.backend.numpy
@@ -197,7 +198,7 @@ def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | No
     constant: Span | None = None
     valid = list(names)
     for key, binding in _bindings(base).items():
-        if binding.frame != METHOD or any(binding.value is old for old in base.passed):
+        if binding.frame != _frame(base) or any(binding.value is old for old in base.passed):
             continue
         by_its_value = changes(lab, key, binding, [by_slot])
         by_the_rest = changes(lab, key, binding, varied)
@@ -223,7 +224,7 @@ def unheard(lab: Lab, probe: Probe, name: str, path: str | None) -> Span | None:
     entered: Span | None = None
     known = [name]
     for key, binding in _bindings(base).items():
-        if binding.frame != METHOD or any(binding.value is old for old in base.passed):
+        if binding.frame != _frame(base) or any(binding.value is old for old in base.passed):
             continue
         if changes(lab, key, binding, [by_input]):
             known.append(binding.name)
@@ -294,6 +295,10 @@ def changes(lab: Lab, key: Key, binding: Binding, steps: Sequence[Step]) -> bool
     numpy = lab.bound.backend.numpy
     twins = [_bindings(step).get(key) for step in steps]
     return any(twin is None or different(numpy(binding.value), numpy(twin.value)) for twin in twins)
+
+
+def _frame(step: Step) -> int:
+    return step.recording.step if step.recording else METHOD
 
 
 def _bindings(step: Step) -> dict[Key, Binding]:

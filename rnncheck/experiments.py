@@ -17,7 +17,7 @@ from rnncheck import build, computed, flow, graphs, growth, layers, leaks, mutat
 from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged
 from rnncheck.binding import bind
 from rnncheck.build import Built
-from rnncheck.capture import Recording, recording
+from rnncheck.capture import METHOD, Recording, recording
 from rnncheck.computed import dropped
 from rnncheck.convention import Bound, outline
 from rnncheck.definitions import is_graph_name, words
@@ -511,9 +511,11 @@ def _old_names(bound: Bound, recording: Recording | None, passed: Sequence[Tenso
         spelled = []
     names: list[tuple[str, ...]] = []
     bindings = recording.in_method() if recording else []
+    inside = recording.returns.get(recording.step) if recording and recording.step != METHOD else None
     for index, leaf in enumerate(passed):
         others = {item.name for item in bindings for other in passed if item.value is other and other is not leaf}
         bound_to = [item.name for item in bindings if item.value is leaf and item.name not in others]
+        bound_to += computed.spelled(inside, functools.partial(operator.is_, leaf))
         known = [*spelled, *bound_to] if structure.is_leaf else [*bound_to, *spelled[index : index + 1]]
         names.append(tuple(dict.fromkeys(known)))
     return tuple(names)

@@ -422,8 +422,14 @@ def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:
             if name not in step:
                 step.add(name)
                 waiting.append(name)
-    other = [name for name in functions if name not in step and not MAKING.fullmatch(name)]
+    # A property only shows it.
+    shown = {name for name, function in functions.items() if any(map(_is_property, function.decorator_list))}
+    other = [name for name in functions if name not in step | shown and not MAKING.fullmatch(name)]
     return {attribute for name in other for attribute in uses[name]}
+
+
+def _is_property(decorator: ast.expr) -> bool:
+    return isinstance(decorator, ast.Name) and decorator.id == "property"
 
 
 def _self_name(function: ast.FunctionDef) -> str:
@@ -435,7 +441,10 @@ def _self_attributes(function: ast.FunctionDef) -> set[str]:
     return {
         node.attr
         for node in ast.walk(function)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == first
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Load)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == first
     }
 
 
