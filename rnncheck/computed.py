@@ -183,9 +183,19 @@ def entered(lab: Lab, probe: Probe, path: str | None) -> tuple[Span | None, int 
     return None, None
 
 
-def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | None) -> tuple[Span | None, bool]:
-    """Where an unread slot was lost: the statement that binds its name to a value that depends on nothing, else the
-    first that names it and computes from the input alone. The flag tells the first kind, an overwriting."""
+@dataclass(frozen=True)
+class Lost:
+    """Where an unread slot was lost: the statement that binds its name to a value that depends on nothing (it was
+    ``overwritten``), else the first that names it and computes from the input alone. ``without`` is the first that goes
+    on without what was computed from it."""
+
+    span: Span | None = None
+    overwritten: bool = False
+    without: Span | None = None
+
+
+def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | None) -> Lost:
+    """See there."""
     x = probe.inputs[0]
     everything = State(probe.start.structure, probe.others)
     runs = [
@@ -196,6 +206,8 @@ def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | No
     base, by_slot, *varied = (lab.run(given[None], start, record=True).steps[0] for given, start in runs)
     named: Span | None = None
     constant: Span | None = None
+    without: Span | None = None
+    followed = False
     valid = list(names)
     for key, binding in _bindings(base).items():
         if binding.frame != _frame(base) or any(binding.value is old for old in base.passed):
@@ -203,14 +215,18 @@ def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | No
         by_its_value = changes(lab, key, binding, [by_slot])
         by_the_rest = changes(lab, key, binding, varied)
         if not by_its_value and not by_the_rest and binding.name in valid:
-            return source.span(path, binding.line), True
+            return Lost(source.span(path, binding.line), True, None)
+        if by_its_value:
+            followed, without = True, None
+        elif by_the_rest and followed and without is None:
+            without = source.span(path, binding.line)
         if not by_its_value and by_the_rest and named is None and source.mentions(path, binding.line, valid):
             named = source.span(path, binding.line)
         if not by_its_value and not by_the_rest and constant is None and source.mentions(path, binding.line, valid):
             constant = source.span(path, binding.line)
         # From here on the name means something else.
         valid = [name for name in valid if name != binding.name]
-    return named or constant, False
+    return Lost(named or constant, False, without)
 
 
 def unheard(lab: Lab, probe: Probe, name: str, path: str | None) -> Span | None:
@@ -228,7 +244,10 @@ def unheard(lab: Lab, probe: Probe, name: str, path: str | None) -> Span | None:
             continue
         if changes(lab, key, binding, [by_input]):
             known.append(binding.name)
-        elif source.mentions(path, binding.line, known):
+            # What goes on without it comes after.
+            entered = None
+            continue
+        if source.mentions(path, binding.line, known):
             return source.span(path, binding.line)
         if entered is None and changes(lab, key, binding, [by_state]):
             entered = source.span(path, binding.line)

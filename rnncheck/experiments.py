@@ -422,7 +422,7 @@ def _described(
     record, read = main.steps[0].recording, behaviour.read
     where, width = (None, None) if all(read) else computed.entered(lab, probe, method.path)
     losses = [
-        (None, False) if read[slot] else computed.lost(lab, probe, slot, bindings[slot], method.path)
+        computed.Lost() if read[slot] else computed.lost(lab, probe, slot, bindings[slot], method.path)
         for slot in lab.slots
     ]
     stored = _stored(lab.bound, method.path)
@@ -435,8 +435,9 @@ def _described(
         stored=stored,
         entered=where,
         entered_width=width,
-        lost=tuple(span for span, _ in losses),
-        overwritten=tuple(overwritten for _, overwritten in losses),
+        lost=tuple(loss.span for loss in losses),
+        overwritten=tuple(loss.overwritten for loss in losses),
+        without=tuple(loss.without for loss in losses),
         deaf=None if behaviour.hears else computed.unheard(lab, probe, method.input_parameter, method.path),
     )
 

@@ -173,7 +173,8 @@ class Method:
     ``produced`` per slot the statement that assigned the value that came back and ``returned_names`` what the
     method calls it, ``entered`` the first statement in which the input became something of another shape,
     ``entered_width`` wide. ``lost`` per slot is the statement in which an unread slot was lost, and
-    ``overwritten`` whether that gave its name another value. ``stored`` per slot is the statement that puts it on
+    ``overwritten`` whether that gave its name another value; ``without`` the first statement that goes on without what
+    was computed from it. ``stored`` per slot is the statement that puts it on
     the cell, where it is kept there. ``helpers`` are the functions of the file that it ran.
     """
 
@@ -192,6 +193,7 @@ class Method:
     entered_width: int | None = None
     lost: tuple[Span | None, ...] = ()
     overwritten: tuple[bool, ...] = ()
+    without: tuple[Span | None, ...] = ()
     stored: tuple[Span | None, ...] = ()
     deaf: Span | None = None
     defined: tuple[str, int] | None = None

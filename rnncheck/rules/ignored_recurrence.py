@@ -120,6 +120,7 @@ def _where(trace: Trace, slots: Sequence[Slot], idle: Sequence[Weight] = ()) -> 
     """Where the state was lost, else where a layer is called of which a part goes unused, else where the input enters:
     there the old state belongs too."""
     lost = [_lost(trace, slot) for slot in slots]
+    lost += [trace.method.without[slot.index] for slot in slots if trace.method.without]
     used = {weight.name.partition(".")[0] for weight in trace.weights if weight.reached and not weight.never}
     layers = [layer for layer in dict.fromkeys(weight.name.partition(".")[0] for weight in idle) if layer in used]
     called = [source.first_mention(trace.method.path, trace.method.line, f"self.{layer}") for layer in layers]
