@@ -41,7 +41,7 @@ def cuts(lab: Lab, probe: Probe, gradients: Gradients, later: Sequence[float | N
         # What comes back without a gradient lets none through to what went in either.
         if slot in outward and (_moves_with_anything(lab, probe, slot, slots) or _has_twin(lab, probe, slot)):
             found.append(_cut(lab, probe, path, slot, "out", range(len(lab.slots) + 1), nothing))
-        elif slot in inward and _moves_later(lab, probe, slot):
+        elif slot in inward and (_moves_later(lab, probe, slot) or _cut_before_a_step(lab, probe, slot)):
             found.append(_cut(lab, probe, path, slot, "in", [slot], nothing))
     return found
 
@@ -55,6 +55,25 @@ def _moves_later(lab: Lab, probe: Probe, slot: int) -> bool:
     start = probe.start.with_slot(slot, _near(probe.start.arrays[slot], np.random.default_rng(0)))
     left, right = lab.run(probe.inputs, probe.start), lab.run(probe.inputs, start)
     return any(change > 0 for change in effect(left, right, first=1))
+
+
+def _cut_before_a_step(lab: Lab, probe: Probe, slot: int) -> bool:
+    """Whether the slot matters through a step function alone, and was cut off before that: what a small change of it
+    still changes has no gradient from it."""
+    other = probe.start.with_slot(slot, probe.others[slot])
+    if not any(effect(lab.run(probe.inputs, probe.start), lab.run(probe.inputs, other), first=1)):
+        return False
+    near = probe.start.with_slot(slot, _near(probe.start.arrays[slot], np.random.default_rng(0)))
+    base, moved = (lab.run(probe.inputs[:1], start, record=True).steps[0] for start in (probe.start, near))
+    with _tracked(lab, probe) as (record, _, connected, _):
+        followed = record.keyed()
+        for key, binding in (base.recording.keyed() if base.recording else {}).items():
+            twin, dtype = followed.get(key), lab.bound.backend.dtype(binding.value)
+            if twin is None or not dtype.startswith(("float", "bfloat")) or binding.value is base.passed[slot]:
+                continue
+            if computed.changes(lab, key, binding, [moved]):
+                return not connected(twin.value, [slot])
+    return False
 
 
 def _moves_with_anything(lab: Lab, probe: Probe, slot: int, slots: Sequence[int]) -> bool:

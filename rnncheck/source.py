@@ -428,6 +428,18 @@ def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:
     return {attribute for name in other for attribute in uses[name]}
 
 
+def unused_name(path: str | None, line: int | None, names: Sequence[str]) -> str | None:
+    """The first of these variables that the function on a line assigns and never uses; one that begins with an
+    underscore is not meant to be."""
+    function = function_at(path, line)
+    if function is None:
+        return None
+    parts = [part for part in ast.walk(function) if isinstance(part, ast.Name)]
+    assigned = {part.id for part in parts if isinstance(part.ctx, ast.Store) and not part.id.startswith("_")}
+    used = {part.id for part in parts if not isinstance(part.ctx, ast.Store)}
+    return next((name for name in names if name in assigned - used), None)
+
+
 def _is_property(decorator: ast.expr) -> bool:
     return isinstance(decorator, ast.Name) and decorator.id == "property"
 

@@ -184,8 +184,11 @@ def _one(trace: Trace, slot: Slot) -> Finding:
     idle = [weight for weight in trace.weights if _could_have_read(weight, width)]
     partly = [weight for weight in trace.weights if width in weight.idle_blocks and not weight.elsewhere]
     mistaken = _mistaken(trace, slot)
-    severity: Severity = "warning" if idle or partly or mistaken or _lost(trace, slot) else "note"
+    names = method.bindings[slot.index] if method.bindings else ()
+    forgotten = source.unused_name(method.path, method.line, names)
+    severity: Severity = "warning" if idle or partly or mistaken or forgotten or _lost(trace, slot) else "note"
     reason = unused(idle) or (f"; part of {listing(weight.name for weight in partly)} goes unused" if partly else "")
+    reason = reason or (f"; {forgotten} is never used" if forgotten else "")
     message = f"{name} influences neither the next state nor the output of {method.name}(){reason}."
     if severity == "note":
         message = f"{name} is never read by {method.name}(): it can only be kept for the caller."
