@@ -169,6 +169,24 @@ def returned_names(step: Step) -> tuple[tuple[str, ...], ...]:
     return tuple(spelled(ended, functools.partial(operator.is_, leaf)) for leaf in step.leaves)
 
 
+def assembled(step: Step, path: str | None) -> Span | None:
+    """The statement that put the state together, where the return only names it; else the return."""
+    record = step.recording
+    ends = record.return_line if record else None
+    if record is None or ends is None:
+        return None
+    containers = [
+        (binding.line, re.split(r"[.\[]", binding.name)[0])
+        for binding in record.bindings
+        if binding.frame == record.step
+        and not binding.name.isidentifier()
+        and not binding.name.startswith("self.")
+        and any(binding.value is leaf for leaf in step.leaves)
+    ]
+    lines = [line for line, name in containers if source.mentions(path, ends, [name])]
+    return source.span(path, lines[-1] if lines else ends)
+
+
 def entered(lab: Lab, probe: Probe, path: str | None) -> tuple[Span | None, int | None]:
     """The first statement in which the input became a value of another shape, and that value's width."""
     x, other_x = probe.inputs[0], other_rows(probe.inputs[0])

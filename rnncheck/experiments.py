@@ -396,6 +396,10 @@ def _swap(
 ) -> Swap | None:
     keys = [(name,) if name else () for name in bound.convention.state.names()]
     old = [(*known, *key) for known, key in zip(bindings, keys)]
+    variables = [[name for name in known if name.isidentifier()] for known in bindings]
+    if all(variables):
+        # Where the code unpacks the state, its own names count: the fields' may be those that it takes for others.
+        old = [tuple(known) for known in variables]
     return order.swapped(lab, main, probe, old, method.returned_names)
 
 
@@ -432,6 +436,7 @@ def _described(
         returns=source.span(method.path, record.return_line) if record else None,
         produced=tuple(kept or span for kept, span in zip(stored, computed.produced(main.steps[0], method.path))),
         returned_names=computed.returned_names(main.steps[0]),
+        assembled=computed.assembled(main.steps[0], method.path),
         stored=stored,
         entered=where,
         entered_width=width,
