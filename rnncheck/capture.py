@@ -47,11 +47,13 @@ class Return:
 
 @dataclass(frozen=True)
 class Helper:
-    """A function of the same file, from its first to its last line, and the line of the method on which it ran."""
+    """A function of the same file, from its first to its last line, and the line of the method on which it ran as
+    this frame."""
 
     first: int
     last: int
     called: int
+    frame: int
 
 
 @dataclass
@@ -67,9 +69,23 @@ class Recording:
     helpers: set[Helper] = field(default_factory=set)
 
     @property
+    def step(self) -> int:
+        """The frame in which the step is written: the method's, or that of the helper to which it hands all on."""
+        ended = self.returns.get(METHOD)
+        delegates = (
+            helper.frame
+            for helper in self.helpers
+            if ended is not None
+            and helper.called == ended.line
+            and helper.frame in self.returns
+            and self.returns[helper.frame].value is ended.value
+        )
+        return min(delegates, default=METHOD)
+
+    @property
     def return_line(self) -> int | None:
-        """Where the method returned; None when it had no Python frame."""
-        return self.returns[METHOD].line if METHOD in self.returns else None
+        """Where the step returned; None when it had no Python frame."""
+        return self.returns[self.step].line if METHOD in self.returns else None
 
     def keyed(self) -> dict[Key, Binding]:
         """Each binding by its name, line, frame and how often it was made there before."""
@@ -159,16 +175,16 @@ class _Watcher:
         number = self.frames
         self.frames += 1
         if number != METHOD:
-            self._note_helper(frame)
+            self._note_helper(frame, number)
         return _Frame(self, frame, number).step
 
-    def _note_helper(self, frame: FrameType) -> None:
+    def _note_helper(self, frame: FrameType, number: int) -> None:
         caller = frame.f_back
         while caller is not None and caller.f_code is not self.code:
             caller = caller.f_back
         if caller is not None:
             last = max((line for *_, line in frame.f_code.co_lines() if line), default=frame.f_lineno)
-            self.record.helpers.add(Helper(frame.f_code.co_firstlineno, last, caller.f_lineno))
+            self.record.helpers.add(Helper(frame.f_code.co_firstlineno, last, caller.f_lineno, number))
 
 
 class _Frame:
@@ -227,9 +243,10 @@ class _Frame:
         if self.watcher.is_tensor(value):
             yield "", value
         elif isinstance(value, (list, tuple)) and len(value) <= 16:
+            fields = getattr(value, "_fields", None)
             for index, part in enumerate(value):
                 if self.watcher.is_tensor(part):
-                    yield f"[{index}]", part
+                    yield f".{fields[index]}" if fields else f"[{index}]", part
 
 
 def _version(value: Any) -> int:

@@ -82,8 +82,8 @@ def _computed(
         writes=differs(pairs.from_zero, pairs.from_zero_by_input) if defined_at_zero else True,
         is_output=any(binding.value is tensor for tensor in base.output_tensors),
         values=tuple(_array(lab, _bindings(step).get(key), like) for step in main.steps),
-        spelled=_spelled(ended, lambda value: value is binding.value),
-        old=_spelled(ended, lambda value: value is base.passed[slot]),
+        spelled=spelled(ended, lambda value: value is binding.value),
+        old=spelled(ended, lambda value: value is base.passed[slot]),
         returns=source.span(path, ended.line) if ended is not None else None,
         in_method=binding.frame == METHOD,
     )
@@ -105,7 +105,7 @@ def _holds(value: Any, tensor: Any) -> bool:
     return isinstance(value, dict) and any(_holds(part, tensor) for part in value.values())
 
 
-def _spelled(ended: Return | None, is_it: Callable[[Any], bool]) -> tuple[str, ...]:
+def spelled(ended: Return | None, is_it: Callable[[Any], bool]) -> tuple[str, ...]:
     """The expressions by which a tensor is known where a frame ends."""
     names: list[str] = []
     for name, value in ended.variables.items() if ended is not None else ():
@@ -156,7 +156,8 @@ def produced(step: Step, path: str | None) -> tuple[Span | None, ...]:
     for leaf in step.leaves:
         every = [binding for binding in record.bindings if binding.value is leaf] if record else []
         # A helper's line where the method only hands on what it returned.
-        bound = [binding for binding in every if binding.frame == METHOD] or every
+        frames = (METHOD, record.step) if record else ()
+        bound = [binding for binding in every if binding.frame in frames] or every
         written = [binding.line for binding in bound if binding.in_place]
         lines.append(written[-1] if written else bound[0].line if bound else record.return_line if record else None)
     return tuple(source.span(path, line) for line in lines)
@@ -164,8 +165,26 @@ def produced(step: Step, path: str | None) -> tuple[Span | None, ...]:
 
 def returned_names(step: Step) -> tuple[tuple[str, ...], ...]:
     """Per slot the expressions by which the method knows, at its end, what it returned."""
-    ended = step.recording.returns.get(METHOD) if step.recording else None
-    return tuple(_spelled(ended, functools.partial(operator.is_, leaf)) for leaf in step.leaves)
+    ended = step.recording.returns.get(step.recording.step) if step.recording else None
+    return tuple(spelled(ended, functools.partial(operator.is_, leaf)) for leaf in step.leaves)
+
+
+def assembled(step: Step, path: str | None) -> Span | None:
+    """The statement that put the state together, where the return only names it; else the return."""
+    record = step.recording
+    ends = record.return_line if record else None
+    if record is None or ends is None:
+        return None
+    containers = [
+        (binding.line, re.split(r"[.\[]", binding.name)[0])
+        for binding in record.bindings
+        if binding.frame == record.step
+        and not binding.name.isidentifier()
+        and not binding.name.startswith("self.")
+        and any(binding.value is leaf for leaf in step.leaves)
+    ]
+    lines = [line for line, name in containers if source.mentions(path, ends, [name])]
+    return source.span(path, lines[-1] if lines else ends)
 
 
 def entered(lab: Lab, probe: Probe, path: str | None) -> tuple[Span | None, int | None]:
@@ -173,7 +192,7 @@ def entered(lab: Lab, probe: Probe, path: str | None) -> tuple[Span | None, int 
     x, other_x = probe.inputs[0], other_rows(probe.inputs[0])
     base, varied = (lab.run(given[None], probe.start, record=True).steps[0] for given in (x, other_x))
     for key, binding in _bindings(base).items():
-        if binding.frame != METHOD or tuple(binding.value.shape) == x.shape or not binding.value.shape:
+        if binding.frame != _frame(base) or tuple(binding.value.shape) == x.shape or not binding.value.shape:
             continue
         twin = _bindings(varied).get(key)
         numpy = lab.bound.backend.numpy
@@ -182,9 +201,19 @@ def entered(lab: Lab, probe: Probe, path: str | None) -> tuple[Span | None, int 
     return None, None
 
 
-def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | None) -> tuple[Span | None, bool]:
-    """Where an unread slot was lost: the statement that binds its name to a value that depends on nothing, else the
-    first that names it and computes from the input alone. The flag tells the first kind, an overwriting."""
+@dataclass(frozen=True)
+class Lost:
+    """Where an unread slot was lost: the statement that binds its name to a value that depends on nothing (it was
+    ``overwritten``), else the first that names it and computes from the input alone. ``without`` is the first that goes
+    on without what was computed from it."""
+
+    span: Span | None = None
+    overwritten: bool = False
+    without: Span | None = None
+
+
+def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | None) -> Lost:
+    """See there."""
     x = probe.inputs[0]
     everything = State(probe.start.structure, probe.others)
     runs = [
@@ -195,21 +224,27 @@ def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | No
     base, by_slot, *varied = (lab.run(given[None], start, record=True).steps[0] for given, start in runs)
     named: Span | None = None
     constant: Span | None = None
+    without: Span | None = None
+    followed = False
     valid = list(names)
     for key, binding in _bindings(base).items():
-        if binding.frame != METHOD or any(binding.value is old for old in base.passed):
+        if binding.frame != _frame(base) or any(binding.value is old for old in base.passed):
             continue
         by_its_value = changes(lab, key, binding, [by_slot])
         by_the_rest = changes(lab, key, binding, varied)
         if not by_its_value and not by_the_rest and binding.name in valid:
-            return source.span(path, binding.line), True
+            return Lost(source.span(path, binding.line), True, None)
+        if by_its_value:
+            followed, without = True, None
+        elif by_the_rest and followed and without is None:
+            without = source.span(path, binding.line)
         if not by_its_value and by_the_rest and named is None and source.mentions(path, binding.line, valid):
             named = source.span(path, binding.line)
         if not by_its_value and not by_the_rest and constant is None and source.mentions(path, binding.line, valid):
             constant = source.span(path, binding.line)
         # From here on the name means something else.
         valid = [name for name in valid if name != binding.name]
-    return named or constant, False
+    return Lost(named or constant, False, without)
 
 
 def unheard(lab: Lab, probe: Probe, name: str, path: str | None) -> Span | None:
@@ -223,11 +258,14 @@ def unheard(lab: Lab, probe: Probe, name: str, path: str | None) -> Span | None:
     entered: Span | None = None
     known = [name]
     for key, binding in _bindings(base).items():
-        if binding.frame != METHOD or any(binding.value is old for old in base.passed):
+        if binding.frame != _frame(base) or any(binding.value is old for old in base.passed):
             continue
         if changes(lab, key, binding, [by_input]):
             known.append(binding.name)
-        elif source.mentions(path, binding.line, known):
+            # What goes on without it comes after.
+            entered = None
+            continue
+        if source.mentions(path, binding.line, known):
             return source.span(path, binding.line)
         if entered is None and changes(lab, key, binding, [by_state]):
             entered = source.span(path, binding.line)
@@ -294,6 +332,10 @@ def changes(lab: Lab, key: Key, binding: Binding, steps: Sequence[Step]) -> bool
     numpy = lab.bound.backend.numpy
     twins = [_bindings(step).get(key) for step in steps]
     return any(twin is None or different(numpy(binding.value), numpy(twin.value)) for twin in twins)
+
+
+def _frame(step: Step) -> int:
+    return step.recording.step if step.recording else METHOD
 
 
 def _bindings(step: Step) -> dict[Key, Binding]:

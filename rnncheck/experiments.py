@@ -17,7 +17,7 @@ from rnncheck import build, computed, flow, graphs, growth, layers, leaks, mutat
 from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged
 from rnncheck.binding import bind
 from rnncheck.build import Built
-from rnncheck.capture import Recording, recording
+from rnncheck.capture import METHOD, Recording, recording
 from rnncheck.computed import dropped
 from rnncheck.convention import Bound, outline
 from rnncheck.definitions import is_graph_name, words
@@ -396,6 +396,10 @@ def _swap(
 ) -> Swap | None:
     keys = [(name,) if name else () for name in bound.convention.state.names()]
     old = [(*known, *key) for known, key in zip(bindings, keys)]
+    variables = [[name for name in known if name.isidentifier()] for known in bindings]
+    if all(variables):
+        # Where the code unpacks the state, its own names count: the fields' may be those that it takes for others.
+        old = [tuple(known) for known in variables]
     return order.swapped(lab, main, probe, old, method.returned_names)
 
 
@@ -422,7 +426,7 @@ def _described(
     record, read = main.steps[0].recording, behaviour.read
     where, width = (None, None) if all(read) else computed.entered(lab, probe, method.path)
     losses = [
-        (None, False) if read[slot] else computed.lost(lab, probe, slot, bindings[slot], method.path)
+        computed.Lost() if read[slot] else computed.lost(lab, probe, slot, bindings[slot], method.path)
         for slot in lab.slots
     ]
     stored = _stored(lab.bound, method.path)
@@ -432,11 +436,13 @@ def _described(
         returns=source.span(method.path, record.return_line) if record else None,
         produced=tuple(kept or span for kept, span in zip(stored, computed.produced(main.steps[0], method.path))),
         returned_names=computed.returned_names(main.steps[0]),
+        assembled=computed.assembled(main.steps[0], method.path),
         stored=stored,
         entered=where,
         entered_width=width,
-        lost=tuple(span for span, _ in losses),
-        overwritten=tuple(overwritten for _, overwritten in losses),
+        lost=tuple(loss.span for loss in losses),
+        overwritten=tuple(loss.overwritten for loss in losses),
+        without=tuple(loss.without for loss in losses),
         deaf=None if behaviour.hears else computed.unheard(lab, probe, method.input_parameter, method.path),
     )
 
@@ -511,9 +517,11 @@ def _old_names(bound: Bound, recording: Recording | None, passed: Sequence[Tenso
         spelled = []
     names: list[tuple[str, ...]] = []
     bindings = recording.in_method() if recording else []
+    inside = recording.returns.get(recording.step) if recording and recording.step != METHOD else None
     for index, leaf in enumerate(passed):
         others = {item.name for item in bindings for other in passed if item.value is other and other is not leaf}
         bound_to = [item.name for item in bindings if item.value is leaf and item.name not in others]
+        bound_to += computed.spelled(inside, functools.partial(operator.is_, leaf))
         known = [*spelled, *bound_to] if structure.is_leaf else [*bound_to, *spelled[index : index + 1]]
         names.append(tuple(dict.fromkeys(known)))
     return tuple(names)

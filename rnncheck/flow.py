@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from rnncheck import computed, source
-from rnncheck.backends.base import Array, Gradients
-from rnncheck.capture import recording
+from rnncheck.backends.base import Array, Gradients, Tensor
+from rnncheck.capture import METHOD, Binding, Recording, recording
 from rnncheck.probes import Lab, Probe, effect, varied
 from rnncheck.trace import Cut, Span
-from rnncheck.unroll import State, Step
+from rnncheck.unroll import State, Step, different
 
 SMALL = 1e-3
 """So small a change crosses no threshold: what it moves is no step function, through which no gradient can lead."""
+LOUD = (10.0, 100.0)
+"""How much stronger the inputs are where ordinary ones make nothing spike."""
 
 
 def cuts(lab: Lab, probe: Probe, gradients: Gradients, later: Sequence[float | None], path: str | None) -> list[Cut]:
@@ -33,10 +38,11 @@ def cuts(lab: Lab, probe: Probe, gradients: Gradients, later: Sequence[float | N
     nothing = nothing and all(used is None for used in gradients.weights)
     found = []
     for slot in slots:
-        if slot in inward and _moves_later(lab, probe, slot):
-            found.append(_cut(lab, probe, path, slot, "in", [slot], nothing))
-        elif slot in outward and _moves_with_anything(lab, probe, slot, slots):
+        # What comes back without a gradient lets none through to what went in either.
+        if slot in outward and (_moves_with_anything(lab, probe, slot, slots) or _has_twin(lab, probe, slot)):
             found.append(_cut(lab, probe, path, slot, "out", range(len(lab.slots) + 1), nothing))
+        elif slot in inward and (_moves_later(lab, probe, slot) or _cut_before_a_step(lab, probe, slot)):
+            found.append(_cut(lab, probe, path, slot, "in", [slot], nothing))
     return found
 
 
@@ -49,6 +55,25 @@ def _moves_later(lab: Lab, probe: Probe, slot: int) -> bool:
     start = probe.start.with_slot(slot, _near(probe.start.arrays[slot], np.random.default_rng(0)))
     left, right = lab.run(probe.inputs, probe.start), lab.run(probe.inputs, start)
     return any(change > 0 for change in effect(left, right, first=1))
+
+
+def _cut_before_a_step(lab: Lab, probe: Probe, slot: int) -> bool:
+    """Whether the slot matters through a step function alone, and was cut off before that: what a small change of it
+    still changes has no gradient from it."""
+    other = probe.start.with_slot(slot, probe.others[slot])
+    if not any(effect(lab.run(probe.inputs, probe.start), lab.run(probe.inputs, other), first=1)):
+        return False
+    near = probe.start.with_slot(slot, _near(probe.start.arrays[slot], np.random.default_rng(0)))
+    base, moved = (lab.run(probe.inputs[:1], start, record=True).steps[0] for start in (probe.start, near))
+    with _tracked(lab, probe) as (record, _, connected, _):
+        followed = record.keyed()
+        for key, binding in (base.recording.keyed() if base.recording else {}).items():
+            twin, dtype = followed.get(key), lab.bound.backend.dtype(binding.value)
+            if twin is None or not dtype.startswith(("float", "bfloat")) or binding.value is base.passed[slot]:
+                continue
+            if computed.changes(lab, key, binding, [moved]):
+                return not connected(twin.value, [slot])
+    return False
 
 
 def _moves_with_anything(lab: Lab, probe: Probe, slot: int, slots: Sequence[int]) -> bool:
@@ -66,31 +91,90 @@ def _near_state(start: State, slots: Sequence[int], rng: np.random.Generator) ->
 
 
 def _cut(lab: Lab, probe: Probe, path: str | None, slot: int, way: str, sources: Sequence[int], nothing: bool) -> Cut:
-    span, recorded = _statement(lab, probe, path, sources)
+    span, recorded = _statement(lab, probe, path, sources, slot if way == "out" else None)
     return Cut(slot, way, span, lab.bound.form.over_time, nothing and not recorded)
 
 
-def _statement(lab: Lab, probe: Probe, path: str | None, sources: Sequence[int]) -> tuple[Span | None, bool]:
+def _statement(
+    lab: Lab, probe: Probe, path: str | None, sources: Sequence[int], back: int | None
+) -> tuple[Span | None, bool]:
     """The first statement whose value depends on a source by value, and to which no gradient leads from any of them;
-    where no variable shows it, the return. The flag tells whether anything was recorded for gradients."""
+    where no variable shows it, the return. Of a slot that comes ``back`` without a gradient, that from which it has
+    its value. The flag tells whether anything was recorded for gradients."""
     bound, backend = lab.bound, lab.bound.backend
     ways = [(probe.inputs, probe.start), *(_with_another(probe, number) for number in sources)]
     base, *changed = (lab.run(inputs[:1], start, record=True).steps[0] for inputs, start in ways)
-    given = [*zip(probe.start.arrays, map(backend.dtype, bound.state(probe.start.arrays)))]
-    given.append((np.asarray(bound.form.lay(probe.inputs[0])), bound.input_dtype))
-    bound.begin(lab.seed)
-    with backend.tracking(given) as (tensors, connected, recorded):
-        with recording(bound.callee.code, backend.is_tensor, bound.followed) as record:
-            bound.callee.call(tensors[-1], probe.start.structure.build(tensors[:-1]))
+    with _tracked(lab, probe) as (record, returned, connected, recorded):
         followed = record.keyed()
+        cut = []
         for key, binding in (base.recording.keyed() if base.recording else {}).items():
             twin = followed.get(key)
             if twin is None or not backend.dtype(binding.value).startswith(("float", "bfloat", "complex")):
                 continue
             if computed.changes(lab, key, binding, changed) and not connected(twin.value, sources):
-                return source.span(path, _earlier(lab, path, base, binding.line)), recorded()
+                cut.append(twin)
         kept = recorded()
-    return source.span(path, base.recording.return_line if base.recording else None), kept
+        ends = base.recording.return_line if base.recording else None
+        if back is None or ends is None:
+            line = cut[0].line if cut else ends
+        else:
+            leaf = bound.split(returned)[2][back]
+            made = [binding.line for binding in cut if binding.value is leaf and binding.frame == METHOD]
+            line = _origin(record, path, cut, made[0] if made else ends)
+    return source.span(path, _earlier(lab, path, base, line) if cut and line is not None else line), kept
+
+
+def _origin(record: Recording, path: str | None, cut: Sequence[Binding], line: int) -> int:
+    """From a line back to the first in which what its statement uses was cut off: by name, or in a helper that it
+    calls."""
+    for _ in cut:
+        helpers = [helper for helper in record.helpers if helper.called == line]
+        inside = [item.line for item in cut if any(helper.first <= item.line <= helper.last for helper in helpers)]
+        if inside:
+            return inside[0]
+        used = [item.line for item in cut if item.line != line and source.mentions(path, line, [item.name])]
+        if not used:
+            break
+        line = used[0]
+    return line
+
+
+@contextmanager
+def _tracked(
+    lab: Lab, probe: Probe
+) -> Iterator[tuple[Recording, Any, Callable[[Tensor, Sequence[int]], bool], Callable[[], bool]]]:
+    """One step from the probe's first input, what was recorded of it and what it returned; whether a gradient leads to
+    a tensor from any of some sources, the slots and then the input; and whether any gradient was recorded at all."""
+    bound, backend = lab.bound, lab.bound.backend
+    given = [*zip(probe.start.arrays, map(backend.dtype, bound.state(probe.start.arrays)))]
+    given.append((np.asarray(bound.form.lay(probe.inputs[0])), bound.input_dtype))
+    bound.begin(lab.seed)
+    with backend.tracking(given) as (tensors, connected, recorded):
+        with recording(bound.callee.code, backend.is_tensor, bound.followed) as record:
+            returned = bound.callee.call(tensors[-1], probe.start.structure.build(tensors[:-1]))
+        yield record, returned, connected, recorded
+
+
+def _has_twin(lab: Lab, probe: Probe, slot: int) -> bool:
+    """Whether the slot comes back without a gradient beside the same numbers with one: a step function (a spike, whose
+    gradient is a surrogate) was cut off."""
+    bound, numpy = lab.bound, lab.bound.backend.numpy
+    sources = range(len(probe.start.arrays) + 1)
+    for scale in (1.0, *LOUD):
+        inputs = probe.inputs if probe.inputs.dtype.kind != "f" else (scale * probe.inputs).astype(probe.inputs.dtype)
+        with _tracked(lab, replace(probe, inputs=inputs)) as (record, returned, connected, _):
+            leaf = bound.split(returned)[2][slot]
+            value = numpy(leaf)
+            if not value.size or (value == value.flat[0]).all() or connected(leaf, sources):
+                continue
+            alike = (
+                binding.value
+                for binding in record.bindings
+                if binding.value is not leaf and not different(numpy(binding.value), value)
+            )
+            if any(connected(other, sources) for other in alike):
+                return True
+    return False
 
 
 def _earlier(lab: Lab, path: str | None, step: Step, line: int) -> int:

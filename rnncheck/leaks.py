@@ -34,7 +34,9 @@ def leak(lab: Lab, before: Snapshot, path: str | None) -> Leak | None:
         return None
     now = _numbers_by_place(lab)
     names = [name for name in now if not _same(now[name], after.get(name, []))]
-    names = [name for name in names if _heals(lab, before, name, first)] or names
+    # What the cell keeps beside it changes too: what carries over is what heals, or what stands around the class.
+    healing = [name for name in names if _heals(lab, before, name, first)]
+    names = healing or [name for name in names if not name.startswith("self.")] or names
     span = source.span(path, _written(lab, names)) if names else None
     before.restore()
     return Leak(tuple(names), span)
@@ -101,8 +103,17 @@ def _numbers_by_place(lab: Lab) -> Mapping[str, list[Any]]:
 def _numbers(backend: Backend, value: Any) -> list[Any]:
     value = list(value) if isinstance(value, (deque, set)) else value
     skeleton, leaves = flatten(value, lambda part: backend.is_tensor(part) or hasattr(part, "__array__"))
-    arrays = [backend.numpy(leaf) if backend.is_tensor(leaf) else leaf.__array__().copy() for leaf in leaves]
-    return [*arrays, *_constants(skeleton)]
+    return [*(_array(backend, leaf) for leaf in leaves), *_constants(skeleton)]
+
+
+def _array(backend: Backend, leaf: Any) -> Any:
+    """Its numbers; the name of its kind where it is a placeholder that has none."""
+    if backend.is_tensor(leaf):
+        return backend.numpy(leaf)
+    try:
+        return leaf.__array__().copy()
+    except Exception:
+        return type(leaf).__name__
 
 
 def _constants(skeleton: Any) -> list[Any]:

@@ -17,6 +17,7 @@ import numpy as np
 from rnncheck.backends.base import Array
 from rnncheck.computed import FILLER
 from rnncheck.definitions import words
+from rnncheck.flow import LOUD
 from rnncheck.probes import Lab, Probe, varied
 from rnncheck.trace import Swap
 from rnncheck.unroll import Run, different
@@ -36,10 +37,17 @@ def swapped(
     ``old`` and ``new`` are, per slot, the names of the value that goes in and of that which comes back.
     """
     arrays = probe.start.arrays
+
+    @functools.cache
+    def loud() -> list[Run]:
+        """With stronger inputs: ordinary ones may make no neuron spike."""
+        inputs = [(scale * lab.inputs).astype(lab.inputs.dtype) for scale in LOUD if lab.inputs.dtype.kind == "f"]
+        return [lab.run(louder, lab.initial) for louder in inputs]
+
     known, called = _telling(old), _telling(new)
     for one, other in itertools.combinations(lab.slots, 2):
         alike = arrays[one].shape == arrays[other].shape and arrays[one].dtype == arrays[other].dtype
-        if not alike or arrays[one].dtype.kind != "f" or _handed_on(main, one, other):
+        if not alike or arrays[one].dtype.kind != "f" or all(_handed_on(run, one, other) for run in (main, *loud())):
             continue
         crossed = bool(known[one] & called[other]) and bool(known[other] & called[one])
         straight = bool(known[one] & called[one]) or bool(known[other] & called[other])

@@ -8,20 +8,25 @@ tried again from later states, with other inputs and other random numbers.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from rnncheck.backends.base import Array, Weight
+from rnncheck.backends.base import Array, Backend, Weight
 from rnncheck.convention import Bound
+from rnncheck.errors import CallError
 from rnncheck.trace import Behaviour
 from rnncheck.unroll import Run, State, different, largest_difference, unroll
 
 LADDER = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 INPUT_SCALES = (10.0, 100.0, 1000.0)
+OTHER_TIMES = (0, 1, 2, 3, 5, 0.3)
+"""Values for times, spans and masks that the cell takes beside input and state."""
 WINDOW = 3
 """Steps of a first comparison."""
 
@@ -239,9 +244,7 @@ class _Observation:
         piece by piece (a buffer) moves more of them the longer it runs."""
         shape = self.lab.rows(slot, self.lab.initial.arrays[slot]).shape[1:]
         nothing = np.zeros(shape, bool)
-        # A time or a mask that is the same at every step may hold units back.
-        held = any(not isinstance(value, bool) for value in self.lab.bound.callee.further.values())
-        if not moves or not shape or held or self.lab.initial.arrays[slot].dtype.kind != "f":
+        if not moves or not shape or self.lab.initial.arrays[slot].dtype.kind != "f":
             return nothing
         still = self._unmoved(slot, [self.main, base])
         if self.alive.still:
@@ -259,7 +262,21 @@ class _Observation:
         anywhere = self.lab.run(self.lab.other_inputs(8, WINDOW), self._anywhere(start, rng))
         if anywhere.finite:
             settled &= self._unmoved(slot, [anywhere])
+        if settled.any() and self.lab.bound.callee.further:
+            settled &= self._held_back_never(slot, start)
         return settled if not (at_once & ~settled).any() else nothing
+
+    def _held_back_never(self, slot: int, start: State) -> Array:
+        """The units that no other time, span or mask sets free: one that is the same at every step may hold them."""
+        bound = self.lab.bound
+        runs = []
+        for number in OTHER_TIMES:
+            further = {name: _like(bound.backend, value, number) for name, value in bound.callee.further.items()}
+            callee = dataclasses.replace(bound.callee, further=further)
+            lab = dataclasses.replace(self.lab, bound=dataclasses.replace(bound, callee=callee))
+            with contextlib.suppress(CallError):
+                runs.append(lab.run(self.lab.other_inputs(8, WINDOW), start))
+        return self._unmoved(slot, runs)
 
     def _anywhere(self, start: State, rng: np.random.Generator) -> State:
         """The state with random values in all slots of floating-point numbers."""
@@ -355,6 +372,18 @@ class _Observation:
             if all(np.isfinite(array).all() for array in start.arrays if array.dtype.kind in "fc"):
                 others = [other] * len(start.arrays)
                 yield Probe(start, others, self.lab.other_inputs(10 + offset, self.effort.window), 10 + offset)
+
+
+def _like(backend: Backend, value: Any, number: float) -> Any:
+    """A further argument of the same kind, filled with another number; what is no number stays."""
+    if isinstance(value, (bool, str)) or value is None:
+        return value
+    if isinstance(value, (int, float)):
+        return type(value)(number)
+    if not backend.is_tensor(value):
+        return value
+    array = backend.numpy(value)
+    return backend.like(value, np.full_like(array, number), backend.dtype(value))
 
 
 def _louder(inputs: Array, scale: float) -> Array:

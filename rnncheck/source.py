@@ -422,8 +422,26 @@ def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:
             if name not in step:
                 step.add(name)
                 waiting.append(name)
-    other = [name for name in functions if name not in step and not MAKING.fullmatch(name)]
+    # A property only shows it.
+    shown = {name for name, function in functions.items() if any(map(_is_property, function.decorator_list))}
+    other = [name for name in functions if name not in step | shown and not MAKING.fullmatch(name)]
     return {attribute for name in other for attribute in uses[name]}
+
+
+def unused_name(path: str | None, line: int | None, names: Sequence[str]) -> str | None:
+    """The first of these variables that the function on a line assigns and never uses; one that begins with an
+    underscore is not meant to be."""
+    function = function_at(path, line)
+    if function is None:
+        return None
+    parts = [part for part in ast.walk(function) if isinstance(part, ast.Name)]
+    assigned = {part.id for part in parts if isinstance(part.ctx, ast.Store) and not part.id.startswith("_")}
+    used = {part.id for part in parts if not isinstance(part.ctx, ast.Store)}
+    return next((name for name in names if name in assigned - used), None)
+
+
+def _is_property(decorator: ast.expr) -> bool:
+    return isinstance(decorator, ast.Name) and decorator.id == "property"
 
 
 def _self_name(function: ast.FunctionDef) -> str:
@@ -435,7 +453,10 @@ def _self_attributes(function: ast.FunctionDef) -> set[str]:
     return {
         node.attr
         for node in ast.walk(function)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == first
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Load)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == first
     }
 
 

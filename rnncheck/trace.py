@@ -168,13 +168,14 @@ class Method:
     """Where the cell's code stands. ``path`` is None when there is no source to point at.
 
     ``defined`` is the file and the line of the cell's own class, which may have the method from another.
-    ``state_parameter`` and ``input_parameter`` are the user's names. ``bindings`` maps each slot to the
-    names by which the running method knew the old value. ``returns`` is the return statement that ran,
-    ``produced`` per slot the statement that assigned the value that came back and ``returned_names`` what the
-    method calls it, ``entered`` the first statement in which the input became something of another shape,
-    ``entered_width`` wide. ``lost`` per slot is the statement in which an unread slot was lost, and
-    ``overwritten`` whether that gave its name another value. ``stored`` per slot is the statement that puts it on
-    the cell, where it is kept there. ``helpers`` are the functions of the file that it ran.
+    ``state_parameter`` and ``input_parameter`` are the user's names. ``bindings`` maps each slot to the names by
+    which the running method knew the old value. ``returns`` is the return statement that ran, ``produced`` per slot
+    the statement that assigned the value that came back and ``returned_names`` what the method calls it,
+    ``entered`` the first statement in which the input became something of another shape, ``entered_width`` wide.
+    ``lost`` per slot is the statement in which an unread slot was lost, and ``overwritten`` whether that gave its
+    name another value; ``without`` the first statement that goes on without what was computed from it. ``stored``
+    per slot is the statement that puts it on the cell, where it is kept there. ``assembled`` is the statement that
+    put the returned state together, ``helpers`` are the functions of the file that it ran.
     """
 
     name: str
@@ -192,7 +193,9 @@ class Method:
     entered_width: int | None = None
     lost: tuple[Span | None, ...] = ()
     overwritten: tuple[bool, ...] = ()
+    without: tuple[Span | None, ...] = ()
     stored: tuple[Span | None, ...] = ()
+    assembled: Span | None = None
     deaf: Span | None = None
     defined: tuple[str, int] | None = None
     helpers: tuple[Helper, ...] = ()

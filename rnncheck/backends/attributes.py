@@ -7,6 +7,8 @@ from typing import Any
 
 # PyTorch modules keep their parts here; Keras repeats its own weights in the last.
 _REGISTRIES, _REPEATED = ("_modules", "_parameters"), "torch_params"
+# TensorFlow lists what it tracks under names of its own.
+_TRACKED = "_self_unconditional"
 
 
 def walk(root: Any, is_weight: Callable[[Any], bool], is_holder: Callable[[Any], bool]) -> Iterator[tuple[str, Any]]:
@@ -42,6 +44,8 @@ def _kept(holder: Any) -> list[tuple[str, Any]]:
         kept.update(kept.pop(registry, None) or {})
     named = []
     for name, value in kept.items():
+        if name.startswith(_TRACKED):
+            continue
         public = name.lstrip("_")
         shown = hasattr(type(holder), public) and not isinstance(value, (list, tuple, dict))
         named.append((public if public and shown else name, value))

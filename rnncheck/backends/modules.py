@@ -67,7 +67,7 @@ class TensorFlowModules(TensorFlowTensors, Backend):
             name
             for name, part in self.holders(cell)
             if name.isidentifier()
-            and not part.variables
+            and not _has_variables(part)
             and any(isinstance(getattr(part, size, None), int) for size in ("output_size", "output_channels"))
         ]
 
@@ -90,3 +90,11 @@ class TensorFlowModules(TensorFlowTensors, Backend):
 
     def channels_last(self) -> bool:
         return True
+
+
+def _has_variables(part: Any) -> bool:
+    """Sonnet raises where a module has none yet."""
+    try:
+        return bool(part.variables)
+    except ValueError:
+        return False

@@ -3,6 +3,7 @@ defaults of arguments."""
 
 from __future__ import annotations
 
+import inspect
 import random
 import sys
 from collections import deque
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from types import CellType, FunctionType
 from typing import Any
 
+from rnncheck.capture import undecorated
 from rnncheck.definitions import is_framework
 
 KINDS = (list, dict, set, deque)
@@ -54,11 +56,31 @@ def _classes(cell: Any) -> list[type]:
     return [base for base in type(cell).__mro__ if not is_framework(base) and base.__module__ != "builtins"]
 
 
-def _functions(cell: Any) -> Iterator[FunctionType]:
-    for base in _classes(cell):
-        for value in vars(base).values():
-            if isinstance(value, FunctionType):
-                yield value
+def _functions(cell: Any) -> list[FunctionType]:
+    """The methods of the cell's classes, and the functions of their modules that they call."""
+    found: dict[int, FunctionType] = {}
+    waiting = [_bare(value) for base in _classes(cell) for value in vars(base).values()]
+    while waiting:
+        function = waiting.pop()
+        if not isinstance(function, FunctionType) or id(function.__code__) in found:
+            continue
+        found[id(function.__code__)] = function
+        space = function.__globals__
+        called = (_bare(space.get(name)) for name in _mentioned(function.__code__))
+        waiting += [other for other in called if getattr(other, "__module__", None) == function.__module__]
+    return list(found.values())
+
+
+def _bare(value: Any) -> Any:
+    """The function under its decorators."""
+    value = value.fget if isinstance(value, property) else getattr(value, "python_function", value)
+    value = getattr(value, "__func__", value)
+    if not isinstance(value, FunctionType):
+        return None
+    try:
+        return inspect.unwrap(undecorated(value))
+    except ValueError:
+        return value
 
 
 def _globals(cell: Any) -> Iterator[tuple[str, dict[str, Any], str]]:

@@ -120,6 +120,7 @@ def _where(trace: Trace, slots: Sequence[Slot], idle: Sequence[Weight] = ()) -> 
     """Where the state was lost, else where a layer is called of which a part goes unused, else where the input enters:
     there the old state belongs too."""
     lost = [_lost(trace, slot) for slot in slots]
+    lost += [trace.method.without[slot.index] for slot in slots if trace.method.without]
     used = {weight.name.partition(".")[0] for weight in trace.weights if weight.reached and not weight.never}
     layers = [layer for layer in dict.fromkeys(weight.name.partition(".")[0] for weight in idle) if layer in used]
     called = [source.first_mention(trace.method.path, trace.method.line, f"self.{layer}") for layer in layers]
@@ -183,8 +184,11 @@ def _one(trace: Trace, slot: Slot) -> Finding:
     idle = [weight for weight in trace.weights if _could_have_read(weight, width)]
     partly = [weight for weight in trace.weights if width in weight.idle_blocks and not weight.elsewhere]
     mistaken = _mistaken(trace, slot)
-    severity: Severity = "warning" if idle or partly or mistaken or _lost(trace, slot) else "note"
+    names = method.bindings[slot.index] if method.bindings else ()
+    forgotten = source.unused_name(method.path, method.line, names)
+    severity: Severity = "warning" if idle or partly or mistaken or forgotten or _lost(trace, slot) else "note"
     reason = unused(idle) or (f"; part of {listing(weight.name for weight in partly)} goes unused" if partly else "")
+    reason = reason or (f"; {forgotten} is never used" if forgotten else "")
     message = f"{name} influences neither the next state nor the output of {method.name}(){reason}."
     if severity == "note":
         message = f"{name} is never read by {method.name}(): it can only be kept for the caller."
