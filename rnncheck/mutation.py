@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,8 +29,12 @@ def mutations(lab: Lab, main: Run, path: str | None) -> list[Mutation]:
     cases = [(lab.inputs[index], start, step) for index, (start, step) in enumerate(zip(starts, main.steps))]
     for inputs, start, step in (*cases, *_loud(lab, main)):
         for mutation in _of(lab, step):
-            if mutation.slot not in found:
+            known = found.get(mutation.slot)
+            if known is None:
                 found[mutation.slot] = _placed(lab, inputs, start, mutation, path)
+            elif known.queue and not mutation.queue:
+                # Zeros that are made smaller are kept as well.
+                found[mutation.slot] = dataclasses.replace(known, queue=False)
     return list(found.values())
 
 

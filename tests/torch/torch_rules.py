@@ -23,6 +23,11 @@ class _LSTMState(NamedTuple):
     c: Tensor
 
 
+class _CellAndHidden(NamedTuple):
+    c: Tensor
+    h: Tensor
+
+
 # 0. One slot of several: the other defects of a single slot stand with their rules
 
 
@@ -1401,6 +1406,126 @@ class ContiguousIsNoCopyRepaired(ContiguousIsNoCopy):
         fast = memory.clone()
         fast += torch.einsum("bi,bj->bij", torch.softmax(k, -1), v)
         return torch.einsum("bi,bij->bj", x, fast), 0.9 * fast
+
+
+class HalvesItsWindow(nn.Module):
+    """The window starts at zeros, of which a half is zero as well: no queue."""
+
+    def __init__(self, channels, kernel_size=4):
+        super().__init__()
+        self.channels, self.kernel_size = channels, kernel_size
+        self.weight = nn.Parameter(torch.randn(channels, kernel_size) / kernel_size)
+
+    def init_cache(self, batch_size):
+        return torch.zeros(batch_size, self.channels, self.kernel_size - 1)
+
+    def step(self, x, cache):
+        cache *= 0.5  # expect: mutated-state error 0
+        window = torch.cat([cache, x.unsqueeze(2)], dim=2)
+        return torch.tanh((window * self.weight).sum(2)), window[:, :, 1:]
+
+
+class HalvesItsWindowRepaired(HalvesItsWindow):
+    def step(self, x, cache):
+        window = torch.cat([0.5 * cache, x.unsqueeze(2)], dim=2)
+        return torch.tanh((window * self.weight).sum(2)), window[:, :, 1:]
+
+
+class FieldsUnpackedInAnotherOrder(nn.Module):
+    """The fields are c and h; what they are unpacked into says otherwise."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def zero_state(self, batch_size):
+        return _CellAndHidden(torch.zeros(batch_size, self.hidden_size), torch.zeros(batch_size, self.hidden_size))
+
+    def forward(self, x, state):
+        m_prev, c_prev = state
+        i, j, f, o = self.gates(torch.cat([x, m_prev], 1)).chunk(4, 1)
+        c = torch.sigmoid(f) * c_prev + torch.sigmoid(i) * torch.tanh(j)
+        m = torch.sigmoid(o) * torch.tanh(c)
+        new_state = _CellAndHidden(c, m)  # expect: swapped-states
+        return m, new_state
+
+
+class FieldsUnpackedInAnotherOrderRepaired(FieldsUnpackedInAnotherOrder):
+    def forward(self, x, state):
+        c_prev, m_prev = state
+        i, j, f, o = self.gates(torch.cat([x, m_prev], 1)).chunk(4, 1)
+        c = torch.sigmoid(f) * c_prev + torch.sigmoid(i) * torch.tanh(j)
+        m = torch.sigmoid(o) * torch.tanh(c)
+        return m, _CellAndHidden(c, m)
+
+
+class SpikesWithoutTheirPast(nn.Module):
+    """The state is spikes, which a small change does not make: its cut is seen before the threshold."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.ih, self.hh = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+    def init_hidden(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size)
+
+    def forward(self, x, h):
+        h = h.detach()  # expect: detached-state warning 0
+        return _Spike.apply(self.ih(x) + self.hh(h))
+
+
+class SpikesWithoutTheirPastRepaired(SpikesWithoutTheirPast):
+    def forward(self, x, h):
+        return _Spike.apply(self.ih(x) + self.hh(h))
+
+
+class ReturnsDetachedSpikes(SpikesWithoutTheirPast):
+    def forward(self, x, h):
+        spikes = _Spike.apply(self.ih(x) + self.hh(h))
+        return spikes, spikes.detach()  # expect: detached-state warning 0
+
+
+class ReturnsDetachedSpikesRepaired(ReturnsDetachedSpikes):
+    def forward(self, x, h):
+        spikes = _Spike.apply(self.ih(x) + self.hh(h))
+        return spikes, spikes
+
+
+class HandsAllOnToAHelper(nn.Module):
+    """The step is written in a helper, where its line is."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.w_i = nn.Parameter(torch.randn(input_size, 4 * hidden_size) / 2)
+        self.w_h = nn.Parameter(torch.randn(hidden_size, 4 * hidden_size) / 3)
+
+    def initial_state(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size), torch.zeros(batch_size, self.hidden_size)
+
+    def forward(self, inputs, prev_state):
+        return self.step_fn(inputs, prev_state, self.w_i, self.w_h)
+
+    @staticmethod
+    def step_fn(inputs, prev_state, w_i, w_h):
+        h, c = prev_state
+        i, f, g, o = (inputs @ w_i + h @ w_h).chunk(4, 1)
+        new_c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        new_h = torch.sigmoid(o) * torch.tanh(new_c)
+        half = h.shape[1] // 2
+        return new_h, (torch.cat([h[:, :half], new_h[:, half:]], 1), new_c)  # expect: partial-freeze error 0
+
+
+class HandsAllOnToAHelperRepaired(HandsAllOnToAHelper):
+    @staticmethod
+    def step_fn(inputs, prev_state, w_i, w_h):
+        h, c = prev_state
+        i, f, g, o = (inputs @ w_i + h @ w_h).chunk(4, 1)
+        new_c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        new_h = torch.sigmoid(o) * torch.tanh(new_c)
+        return new_h, (new_h, new_c)
 
 
 # 7. batch-leak
