@@ -140,8 +140,10 @@ def command(
     except UsageError as error:
         raise typer.BadParameter(str(error)) from error
     status = _run(targets, settings, coloured, output_file.absolute() if output_file is not None else None)
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        sys.stderr.flush()
+    # What the target wrote past the redirection still lies in the buffer; it goes to stderr.
+    for stream in (sys.__stdout__, sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()  # type: ignore[union-attr]
     # Threads and exit handlers that the target left behind must not hold up or change the exit status.
     os._exit(status)
 
