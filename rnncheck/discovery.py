@@ -327,7 +327,9 @@ class Search:
         declared, dtype = guess.declared or backend.output_first(callee.cell), backend.dtype(ground.x)
         bound = Bound(callee, convention, list(leaves), guess.source, declared, dtype, ground.batch)
         shapes = [tuple(leaf.shape) for leaf in leaves]
-        places = [] if driven else state_like(ground, returned)[: None if len(shapes) > 1 else 1]
+        # Of three results or more, the state may be one.
+        several = isinstance(returned, (tuple, list)) and len(returned) > 2 and len(shapes) > 1
+        places = [] if driven else state_like(ground, returned)[: 3 if several else 1]
         places = [returned[1]] if driven and reading.at == 1 else places
         # A single tensor of another width that is not called a state is an output.
         names = _returned_names(callee.cell, callee.method)
