@@ -528,8 +528,8 @@ class ConvSwapped(layers.Layer):
         f, g, o = ops.split(z, 3, axis=-1)
         carry = ops.sigmoid(f + 1.0) * states[1] + ops.tanh(g)
         out = ops.sigmoid(o) * ops.tanh(carry)
-        new_states = [carry, out]
-        return out, new_states  # expect: swapped-states
+        new_states = [carry, out]  # expect: swapped-states
+        return out, new_states
 
 
 class ConvSwappedRepaired(ConvSwapped):
