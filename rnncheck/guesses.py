@@ -202,7 +202,10 @@ def learned(ground: Ground, guess: Guess, returned: Any) -> Iterator[Guess]:
     backend = ground.backend
     taken, leaves = flatten(guess.value, backend.is_tensor)
     shapes = [tuple(leaf.shape) for leaf in leaves]
+    signature = ground.callee.signature
     for candidate in state_like(ground, returned):
+        if signature.passing == EACH and isinstance(candidate, dict) and set(candidate) == set(signature.states):
+            candidate = tuple(candidate[name] for name in signature.states)
         found, back = flatten(candidate, backend.is_tensor)
         if not back:
             continue
@@ -213,7 +216,7 @@ def learned(ground: Ground, guess: Guess, returned: Any) -> Iterator[Guess]:
         stacked = found.is_leaf and back[0].shape[:1] == (len(taken.children),)
         if not more and not stacked and not (same_parts and (found.size == taken.size or _has_none(taken))):
             continue
-        if guess.declared and not _has_none(taken):
+        if guess.declared and not _has_none(taken) and not _fills(shapes, [tuple(leaf.shape) for leaf in back]):
             continue
         yield from _or_zeros(ground, candidate, returned, guess.source, reached_first=_has_none(taken))
 
@@ -230,6 +233,17 @@ def asked_for(ground: Ground, guess: Guess, complaint: str) -> Iterator[Guess]:
             for index in range(found.size if found.size > 1 else 0):
                 others = [ground.zeros(shape) if at == index else leaf for at, leaf in enumerate(leaves)]
                 yield Guess(found.build(others), "zeros", False)
+
+
+def _fills(before: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> bool:
+    """Whether the one slot of several that differs grew along one axis, as a window does until it is full."""
+    differing = [(one, other) for one, other in zip(before, after) if one != other]
+    if len(before) != len(after) or not 0 < len(differing) < len(before):
+        return False
+    return all(
+        len(one) == len(other) and sorted(b - a for a, b in zip(one, other))[:-1] == [0] * (len(one) - 1)
+        for one, other in differing
+    )
 
 
 def _has_none(skeleton: Structure) -> bool:
