@@ -183,7 +183,7 @@ def assembled(step: Step, path: str | None) -> Span | None:
         and not binding.name.startswith("self.")
         and any(binding.value is leaf for leaf in step.leaves)
     ]
-    lines = [line for line, name in containers if source.mentions(path, ends, [name])]
+    lines = [line for line, name in containers if source.hands_on(path, ends, name)]
     return source.span(path, lines[-1] if lines else ends)
 
 

@@ -88,6 +88,13 @@ def mentions(path: str | None, line: int, expressions: Sequence[str]) -> bool:
     return any(ast.unparse(part) in expressions for part in parts)
 
 
+def hands_on(path: str | None, line: int, name: str) -> bool:
+    """Whether the return on a line hands a variable on as it is, alone or as a part."""
+    value = getattr(statement(path, line), "value", None)
+    parts = value.elts if isinstance(value, (ast.Tuple, ast.List)) else [value]
+    return any(isinstance(part, ast.Name) and part.id == name for part in parts)
+
+
 def class_line(path: str | None, name: str, method_line: int | None) -> int | None:
     """The line of the ``class`` statement of this name that holds the method."""
     if path is None:
