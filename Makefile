@@ -64,8 +64,8 @@ zoo: $(ZOO)/.ready
 	$(ZOO)/bin/python zoo/reproduce.py
 	$(ZOO)/bin/python zoo/run.py --seeds $(SEEDS)
 
-# The same cells, broken on purpose: writes docs/mutants.md and which of the mutants make test runs. For an hour or so;
-# one mutant in ten: make mutants EVERY=10
+# The same cells, broken on purpose: writes docs/mutants.md and which of the mutants make test runs. For twenty minutes
+# or so; one mutant in ten: make mutants EVERY=10
 EVERY ?= 1
 mutants: $(ZOO)/.ready
 	PYTHONPATH=zoo $(ZOO)/bin/python mutants/benchmark.py --every $(EVERY)

@@ -143,7 +143,8 @@ def command(
     # What the target wrote past the redirection still lies in the buffer; it goes to stderr.
     for stream in (sys.__stdout__, sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
-            stream.flush()  # type: ignore[union-attr]
+            if stream is not None:
+                stream.flush()
     # Threads and exit handlers that the target left behind must not hold up or change the exit status.
     os._exit(status)
 

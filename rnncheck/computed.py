@@ -175,10 +175,11 @@ def assembled(step: Step, path: str | None) -> Span | None:
     ends = record.return_line if record else None
     if record is None or ends is None:
         return None
+    frame = record.step
     containers = [
         (binding.line, re.split(r"[.\[]", binding.name)[0])
         for binding in record.bindings
-        if binding.frame == record.step
+        if binding.frame == frame
         and not binding.name.isidentifier()
         and not binding.name.startswith("self.")
         and any(binding.value is leaf for leaf in step.leaves)
@@ -191,8 +192,9 @@ def entered(lab: Lab, probe: Probe, path: str | None) -> tuple[Span | None, int 
     """The first statement in which the input became a value of another shape, and that value's width."""
     x, other_x = probe.inputs[0], other_rows(probe.inputs[0])
     base, varied = (lab.run(given[None], probe.start, record=True).steps[0] for given in (x, other_x))
+    frame = _frame(base)
     for key, binding in _bindings(base).items():
-        if binding.frame != _frame(base) or tuple(binding.value.shape) == x.shape or not binding.value.shape:
+        if binding.frame != frame or tuple(binding.value.shape) == x.shape or not binding.value.shape:
             continue
         twin = _bindings(varied).get(key)
         numpy = lab.bound.backend.numpy
@@ -213,7 +215,7 @@ class Lost:
 
 
 def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | None) -> Lost:
-    """See there."""
+    """Where an unread slot, of which the method knows the old value by these names, was lost."""
     x = probe.inputs[0]
     everything = State(probe.start.structure, probe.others)
     runs = [
@@ -227,8 +229,9 @@ def lost(lab: Lab, probe: Probe, slot: int, names: Sequence[str], path: str | No
     without: Span | None = None
     followed = False
     valid = list(names)
+    frame = _frame(base)
     for key, binding in _bindings(base).items():
-        if binding.frame != _frame(base) or any(binding.value is old for old in base.passed):
+        if binding.frame != frame or any(binding.value is old for old in base.passed):
             continue
         by_its_value = changes(lab, key, binding, [by_slot])
         by_the_rest = changes(lab, key, binding, varied)
@@ -257,8 +260,9 @@ def unheard(lab: Lab, probe: Probe, name: str, path: str | None) -> Span | None:
     )
     entered: Span | None = None
     known = [name]
+    frame = _frame(base)
     for key, binding in _bindings(base).items():
-        if binding.frame != _frame(base) or any(binding.value is old for old in base.passed):
+        if binding.frame != frame or any(binding.value is old for old in base.passed):
             continue
         if changes(lab, key, binding, [by_input]):
             known.append(binding.name)

@@ -555,12 +555,8 @@ def _declaration(bound: Bound, declared: bool | None) -> Declaration:
         return Declaration(False, False)
     cell, backend = bound.cell, bound.backend
     name = next((name for name in build.HIDDEN_NAMES if isinstance(vars(cell).get(name), int)), None)
-    x = bound.inputs(np.zeros((bound.batch, 1), "float32"))
-    sized = (state for made_by, state in backend.initial_states(cell, bound.batch, x) if made_by == "state_size")
-    leaves = flatten(next(sized, None), backend.is_tensor)[1] if declared else []
-    shapes = tuple(tuple(int(size) for size in leaf.shape[1:]) for leaf in leaves)
     place = source.defined_at(type(cell), "state_size")
-    return Declaration(True, declared, name, vars(cell)[name] if name else None, shapes, place)
+    return Declaration(True, declared, name, vars(cell)[name] if name else None, backend.declared_shapes(cell), place)
 
 
 def _other_probe(lab: Lab, probe: Probe, number: int) -> Probe:

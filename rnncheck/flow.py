@@ -12,14 +12,12 @@ import numpy as np
 from rnncheck import computed, source
 from rnncheck.backends.base import Array, Gradients, Tensor
 from rnncheck.capture import METHOD, Binding, Recording, recording
-from rnncheck.probes import Lab, Probe, effect, varied
+from rnncheck.probes import INPUT_SCALES, Lab, Probe, effect, louder, varied
 from rnncheck.trace import Cut, Span
 from rnncheck.unroll import State, Step, different
 
 SMALL = 1e-3
 """So small a change crosses no threshold: what it moves is no step function, through which no gradient can lead."""
-LOUD = (10.0, 100.0)
-"""How much stronger the inputs are where ordinary ones make nothing spike."""
 
 
 def cuts(lab: Lab, probe: Probe, gradients: Gradients, later: Sequence[float | None], path: str | None) -> list[Cut]:
@@ -160,9 +158,8 @@ def _has_twin(lab: Lab, probe: Probe, slot: int) -> bool:
     gradient is a surrogate) was cut off."""
     bound, numpy = lab.bound, lab.bound.backend.numpy
     sources = range(len(probe.start.arrays) + 1)
-    for scale in (1.0, *LOUD):
-        inputs = probe.inputs if probe.inputs.dtype.kind != "f" else (scale * probe.inputs).astype(probe.inputs.dtype)
-        with _tracked(lab, replace(probe, inputs=inputs)) as (record, returned, connected, _):
+    for scale in (1.0, *INPUT_SCALES):
+        with _tracked(lab, replace(probe, inputs=louder(probe.inputs, scale))) as (record, returned, connected, _):
             leaf = bound.split(returned)[2][slot]
             value = numpy(leaf)
             if not value.size or (value == value.flat[0]).all() or connected(leaf, sources):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -84,16 +85,20 @@ def _places(lab: Lab) -> dict[str, Callable[[], Any]]:
     found: dict[str, Callable[[], Any]] = {}
     for name in backend.kept(cell):
         if name not in held:
-            found[f"self.{name}"] = lambda name=name: backend.kept(cell).get(name)  # type: ignore[misc]
+            found[f"self.{name}"] = functools.partial(_kept, backend, cell, name)
     for path, holder in backend.holders(cell):
         for name, value in vars(holder).items():
             attribute = f"self.{path}.{name}" if path else f"self.{name}"
             if name not in backend.internal() and not isinstance(value, bool) and is_value(value):
-                found.setdefault(attribute, lambda holder=holder, name=name: vars(holder).get(name))  # type: ignore[misc]
+                found.setdefault(attribute, functools.partial(vars(holder).get, name))
     for weight in backend.weights(cell):
         found.setdefault(f"self.{weight.name}", weight.read)
     found.update(outside(cell))
     return found
+
+
+def _kept(backend: Backend, cell: Any, name: str) -> Any:
+    return backend.kept(cell).get(name)
 
 
 def _numbers_by_place(lab: Lab) -> Mapping[str, list[Any]]:

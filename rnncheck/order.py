@@ -17,8 +17,7 @@ import numpy as np
 from rnncheck.backends.base import Array
 from rnncheck.computed import FILLER
 from rnncheck.definitions import words
-from rnncheck.flow import LOUD
-from rnncheck.probes import Lab, Probe, varied
+from rnncheck.probes import INPUT_SCALES, Lab, Probe, louder, varied
 from rnncheck.trace import Swap
 from rnncheck.unroll import Run, different
 
@@ -41,8 +40,7 @@ def swapped(
     @functools.cache
     def loud() -> list[Run]:
         """With stronger inputs: ordinary ones may make no neuron spike."""
-        inputs = [(scale * lab.inputs).astype(lab.inputs.dtype) for scale in LOUD if lab.inputs.dtype.kind == "f"]
-        return [lab.run(louder, lab.initial) for louder in inputs]
+        return [lab.run(louder(lab.inputs, scale), lab.initial) for scale in INPUT_SCALES]
 
     known, called = _telling(old), _telling(new)
     for one, other in itertools.combinations(lab.slots, 2):

@@ -25,6 +25,7 @@ from rnncheck.unroll import Run, State, different, largest_difference, unroll
 
 LADDER = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 INPUT_SCALES = (10.0, 100.0, 1000.0)
+"""How much stronger inputs are tried, where ordinary ones move nothing: they make a neuron spike."""
 OTHER_TIMES = (0, 1, 2, 3, 5, 0.3)
 """Values for times, spans and masks that the cell takes beside input and state."""
 WINDOW = 3
@@ -223,8 +224,8 @@ class _Observation:
             moved = self._also(moved, self.long)
         for scale in INPUT_SCALES:
             if not all(moved):
-                louder = _louder(self.lab.other_inputs(2, 8), scale)
-                moved = self._also(moved, self.lab.run(louder, self.lab.initial, 2))
+                inputs = louder(self.lab.other_inputs(2, 8), scale)
+                moved = self._also(moved, self.lab.run(inputs, self.lab.initial, 2))
         return moved
 
     def _hears(self, first: Probe) -> bool:
@@ -233,7 +234,7 @@ class _Observation:
         for start in (first.start, self.lab.initial, anywhere, self.long.after(self.effort.offsets[-1])):
             for number, scale in enumerate((1.0, *INPUT_SCALES)):
                 one, other = (
-                    _louder(self.lab.other_inputs(20 + 2 * number + at, self.effort.window), scale) for at in (0, 1)
+                    louder(self.lab.other_inputs(20 + 2 * number + at, self.effort.window), scale) for at in (0, 1)
                 )
                 if any(effect(self.lab.run(one, start), self.lab.run(other, start))):
                     return True
@@ -255,18 +256,18 @@ class _Observation:
         start = base.after(0)
         start = start.with_slot(slot, _random(rng, start.arrays[slot], "normal"))
         at_once = self._unmoved(slot, [self.lab.run(self.lab.other_inputs(8, WINDOW), start)])
-        louder = [_louder(self.lab.other_inputs(9, WINDOW), scale) for scale in INPUT_SCALES]
-        later = self._unmoved(slot, [self.long, *(self.lab.run(inputs, start) for inputs in louder)])
+        strong = [louder(self.lab.other_inputs(9, WINDOW), scale) for scale in INPUT_SCALES]
+        later = self._unmoved(slot, [self.long, *(self.lab.run(inputs, start) for inputs in strong)])
         settled = still & at_once & later
         # What stands still only because another slot does, moves from any state.
         anywhere = self.lab.run(self.lab.other_inputs(8, WINDOW), self._anywhere(start, rng))
         if anywhere.finite:
             settled &= self._unmoved(slot, [anywhere])
         if settled.any() and self.lab.bound.callee.further:
-            settled &= self._held_back_never(slot, start)
+            settled &= self._never_set_free(slot, start)
         return settled if not (at_once & ~settled).any() else nothing
 
-    def _held_back_never(self, slot: int, start: State) -> Array:
+    def _never_set_free(self, slot: int, start: State) -> Array:
         """The units that no other time, span or mask sets free: one that is the same at every step may hold them."""
         bound = self.lab.bound
         runs = []
@@ -386,7 +387,8 @@ def _like(backend: Backend, value: Any, number: float) -> Any:
     return backend.like(value, np.full_like(array, number), backend.dtype(value))
 
 
-def _louder(inputs: Array, scale: float) -> Array:
+def louder(inputs: Array, scale: float) -> Array:
+    """Inputs so many times as large; tokens stay."""
     return inputs if inputs.dtype.kind in "iu" else (inputs * scale).astype(inputs.dtype)
 
 

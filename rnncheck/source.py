@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
+from typing import TypeGuard
 
 from rnncheck.definitions import FRAMEWORKS
 from rnncheck.trace import Span
@@ -371,10 +372,7 @@ def mentions_of(cls: type, attribute: str) -> list[Mention]:
                 found += [
                     Mention(path, part.lineno, id(part) in maybe)
                     for part in ast.walk(function)
-                    if isinstance(part, ast.Attribute)
-                    and part.attr == attribute
-                    and isinstance(part.value, ast.Name)
-                    and part.value.id == _self_name(function)
+                    if _is_own(part, _self_name(function)) and part.attr == attribute
                 ]
     return found
 
@@ -391,7 +389,8 @@ def picks_from(cls: type, attribute: str) -> bool:
             constant = {
                 id(part.value) for part in parts if isinstance(part, ast.Subscript) and _is_constant(part.slice)
             }
-            named = (part for part in parts if _is_own(part, _self_name(function), attribute))
+            own = (part for part in parts if _is_own(part, _self_name(function)))
+            named = (part for part in own if part.attr == attribute)
             if any(id(part) not in constant for part in named) or any(map(_gets_any, parts)):
                 return True
     return False
@@ -411,13 +410,9 @@ def _gets_any(node: ast.AST) -> bool:
     )
 
 
-def _is_own(node: ast.AST, self_name: str, attribute: str) -> bool:
-    return (
-        isinstance(node, ast.Attribute)
-        and node.attr == attribute
-        and isinstance(node.value, ast.Name)
-        and node.value.id == self_name
-    )
+def _is_own(node: ast.AST, self_name: str) -> TypeGuard[ast.Attribute]:
+    """An attribute of ``self``."""
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == self_name
 
 
 def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:
@@ -457,14 +452,7 @@ def _self_name(function: ast.FunctionDef) -> str:
 
 def _self_attributes(function: ast.FunctionDef) -> set[str]:
     first = _self_name(function)
-    return {
-        node.attr
-        for node in ast.walk(function)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.ctx, ast.Load)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == first
-    }
+    return {node.attr for node in ast.walk(function) if _is_own(node, first) and isinstance(node.ctx, ast.Load)}
 
 
 def function_at(path: str | None, line: int | None) -> ast.FunctionDef | None:

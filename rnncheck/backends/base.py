@@ -249,6 +249,11 @@ class Backend(Tensors, Protocol):
         """Whether the cell declares its state's size; None where the framework asks for no such thing."""
         return None
 
+    def declared_shapes(self, cell: Any) -> tuple[tuple[int, ...], ...]:
+        """The shapes of a row's slots that the cell declares beside its first state; none where there is no such
+        declaration."""
+        return ()
+
     def drivers(self, cell: Any) -> tuple[str, ...]:
         """What of the framework's own runs such a cell over a sequence, by name."""
         return ()

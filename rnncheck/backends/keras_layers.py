@@ -93,6 +93,10 @@ class KerasLayers(Backend):
         except Exception:
             return False
 
+    def declared_shapes(self, cell: Any) -> tuple[tuple[int, ...], ...]:
+        zeros = self._zeros(cell.state_size, 1, "float32") if self.declares_state_size(cell) else None
+        return tuple(tuple(int(size) for size in leaf.shape[1:]) for leaf in flatten(zeros, self.is_tensor)[1])
+
     def initial_states(self, cell: Any, batch: int, x: Tensor) -> Iterator[tuple[str, Any]]:
         """As ``keras.layers.RNN`` makes them: the cell's own, else zeros of its state_size; in a list."""
         for name, state in self._states(cell, batch, x):

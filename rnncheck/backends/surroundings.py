@@ -3,6 +3,7 @@ defaults of arguments."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 import random
 import sys
@@ -21,13 +22,13 @@ def outside(cell: Any) -> dict[str, Callable[[], Any]]:
     """How to read each of these places, by the name that the user knows it by."""
     found: dict[str, Callable[[], Any]] = {}
     for name, holder, key in _globals(cell):
-        found[name] = lambda holder=holder, key=key: holder.get(key)  # type: ignore[misc]
+        found[name] = functools.partial(holder.get, key)
     for cls, name in _attributes(cell):
-        found[f"{cls.__name__}.{name}"] = lambda cls=cls, name=name: vars(cls).get(name)  # type: ignore[misc]
+        found[f"{cls.__name__}.{name}"] = functools.partial(vars(cls).get, name)
     for name, closed in _closures(cell):
-        found[name] = lambda closed=closed: _contents(closed)  # type: ignore[misc]
+        found[name] = functools.partial(_contents, closed)
     for name, default in _defaults(cell):
-        found[name] = lambda default=default: default  # type: ignore[misc]
+        found[name] = functools.partial(_itself, default)
     return found
 
 
@@ -121,6 +122,10 @@ def _defaults(cell: Any) -> Iterator[tuple[str, Any]]:
         for name, value in (*zip(names[len(names) - len(given) :], given), *(function.__kwdefaults__ or {}).items()):
             if isinstance(value, KINDS):
                 yield name, value
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def _contents(closed: CellType) -> Any:

@@ -124,6 +124,8 @@ def test_stdout_is_the_report_whatever_the_cell_prints(rnncheck, write) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "rnncheck", "cells.py", "--output-format", "json"],
         cwd=write("x", "").parent,
+        # What is buffered must come out as well.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
         capture_output=True,
         check=False,
     )

@@ -21,8 +21,8 @@ LEGACY = {"TF_USE_LEGACY_KERAS": "1"}
 SCRUBBED = ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS", "RNNCHECK_OUTPUT_FORMAT")
 
 
-def wants(module: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(importlib.util.find_spec(module) is None, reason=f"{module} is not installed")
+# `make pythons` installs no PyTorch.
+wants_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="torch is not installed")
 
 
 def run(*arguments: str, folder: Path = LIBRARIES, env: Mapping[str, str] | None = None) -> Any:
@@ -75,7 +75,6 @@ def suggestions(results: Iterable[Any]) -> dict[str, str]:
     }
 
 
-@wants("tf_keras")
 def test_cells_of_tensorflow_1() -> None:
     makers = "basic lstm lstm_in_one_tensor lstm_projected gru stacked dropout residual".split()
     results = run("tf1_cells.py", *(f"tf1_cells.py:{name}" for name in makers), env=LEGACY)
@@ -94,7 +93,6 @@ def test_cells_of_tensorflow_1() -> None:
     }
 
 
-@wants("tf_keras")
 def test_cells_of_keras_2() -> None:
     healthy = [f"tf_keras.layers:{name}" for name in ("LSTMCell", "GRUCell", "SimpleRNNCell")]
     healthy += ["tf_keras_cells.py:stacked", "tf_keras_cells.py:gru_with_dropout"]
@@ -110,7 +108,6 @@ def test_cells_of_keras_2() -> None:
     }
 
 
-@wants("sonnet")
 def test_cores_of_sonnet() -> None:
     healthy = ["sonnet:VanillaRNN", "sonnet:LSTM", "sonnet:GRU", "sonnet_cells.py:deep", "sonnet_cells.py:with_dropout"]
     results = run("sonnet_cells.py", *healthy)
@@ -127,7 +124,7 @@ def test_cores_of_sonnet() -> None:
     assert (conv["verdict"], [state["shape"] for state in conv["states"]]) == ("clean", [[6, 3], [6, 3]])
 
 
-@wants("torch")
+@wants_torch
 def test_cells_in_keras_ops_give_the_same_on_both_backends() -> None:
     targets = ["keras_ops_cells.py", *(f"keras.layers:{name}" for name in ("LSTMCell", "GRUCell", "SimpleRNNCell"))]
     on_torch, on_tf = (run(*targets, "--backend", backend) for backend in ("torch", "tf"))
@@ -139,7 +136,6 @@ def test_cells_in_keras_ops_give_the_same_on_both_backends() -> None:
     assert all(", keras 3" in result["backend_version"] for result in (*on_torch, *on_tf))
 
 
-@wants("tf_keras")
 def test_dynamic_rnn_ends_where_the_unroll_does() -> None:
     environment = {**os.environ, **LEGACY}
     done = subprocess.run(
@@ -183,7 +179,6 @@ outputs, last = tf.nn.dynamic_rnn(cell, inputs, initial_state={state}, scope="fi
 PAIR = "tf.nn.rnn_cell.LSTMStateTuple(tf.zeros({0}), tf.zeros({0}))"
 
 
-@wants("tf_keras")
 def test_a_script_of_tensorflow_1_and_what_it_built_in_its_graph(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT.replace("{state}", PAIR.format("[3, 8]")))
     (cls,) = run("script.py", folder=tmp_path, env=LEGACY)
@@ -194,7 +189,6 @@ def test_a_script_of_tensorflow_1_and_what_it_built_in_its_graph(tmp_path: Path)
     assert "Name its class" in instance["error"]["hint"]
 
 
-@wants("tf_keras")
 @pytest.mark.parametrize(
     ("state", "said"),
     [
@@ -212,7 +206,6 @@ def test_a_wrong_initial_state_is_explained(tmp_path: Path, state: str, said: st
     assert "initial_state=cell.zero_state(3, tf.float32) for zeros." in explained
 
 
-@wants("tf_keras")
 def test_a_factory_with_a_wrong_initial_state_has_no_verdict_and_is_told_why(tmp_path: Path) -> None:
     (tmp_path / "factory.py").write_text(
         "import tensorflow as tf\n\n"
