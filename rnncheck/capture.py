@@ -247,6 +247,10 @@ class _Frame:
             for index, part in enumerate(value):
                 if self.watcher.is_tensor(part):
                     yield f".{fields[index]}" if fields else f"[{index}]", part
+        elif isinstance(value, dict) and len(value) <= 16:
+            for key, part in dict.items(value):
+                if self.watcher.is_tensor(part):
+                    yield f"[{key!r}]", part
 
 
 def _version(value: Any) -> int:

@@ -50,20 +50,37 @@ def dropped(lab: Lab, main: Run, probe: Probe, slot: int, path: str | None) -> t
     found: list[Computed] = []
     seen: set[int] = set()
     for key, binding in _bindings(pairs.base).items():
-        array = _array(lab, binding, value)
+        placed = _in_place(lab, pairs.base, binding, slot)
+        array = _array(lab, binding, None if placed else value)
         # A second name for the same tensor computes nothing.
-        if not binding.name or id(binding.value) in seen or array is None or not different(array, value):
+        if not binding.name or id(binding.value) in seen or array is None or not _differs(array, value):
             continue
         if not _came_back(pairs.base, binding, array) and not _on_its_way(pairs.base, binding, slot):
             seen.add(id(binding.value))
-            found.append(_computed(lab, pairs, main, key, binding, slot, value, path))
+            found.append(_computed(lab, pairs, main, key, slot, path, placed=placed))
     return tuple(found)
 
 
-def _computed(
-    lab: Lab, pairs: _Paired, main: Run, key: Key, binding: Binding, slot: int, like: Array, path: str | None
-) -> Computed:
+def _in_place(lab: Lab, step: Step, binding: Binding, slot: int) -> bool:
+    """Whether it stands in the slot's place of a whole new state of which another part came back."""
+    accessors = lab.bound.convention.state.accessors()
+    if len(accessors) < 2 or not binding.name.endswith(accessors[slot]) or step.recording is None:
+        return False
+    whole = binding.name.removesuffix(accessors[slot])
+    beside = {
+        other.name: other.value
+        for other in step.recording.bindings
+        if (other.frame, other.line) == (binding.frame, binding.line)
+    }
+    return any(
+        beside.get(whole + accessor) is step.leaves[index] for index, accessor in enumerate(accessors) if index != slot
+    )
+
+
+def _computed(lab: Lab, pairs: _Paired, main: Run, key: Key, slot: int, path: str | None, *, placed: bool) -> Computed:
     base = pairs.base
+    binding, given = _bindings(base)[key], base.previous[slot]
+    like = None if placed else given
 
     def differs(left: Step, right: Step) -> bool:
         one, other = (_array(lab, _bindings(step).get(key), like) for step in (left, right))
@@ -81,11 +98,12 @@ def _computed(
         reads_input=differs(base, pairs.by_input),
         writes=differs(pairs.from_zero, pairs.from_zero_by_input) if defined_at_zero else True,
         is_output=any(binding.value is tensor for tensor in base.output_tensors),
-        values=tuple(_array(lab, _bindings(step).get(key), like) for step in main.steps),
+        values=tuple(_array(lab, _bindings(step).get(key), given) for step in main.steps),
         spelled=spelled(ended, lambda value: value is binding.value),
         old=spelled(ended, lambda value: value is base.passed[slot]),
         returns=source.span(path, ended.line) if ended is not None else None,
         in_method=binding.frame == METHOD,
+        in_place_of_it=placed,
     )
 
 
@@ -346,11 +364,19 @@ def _bindings(step: Step) -> dict[Key, Binding]:
     return step.recording.keyed() if step.recording else {}
 
 
-def _array(lab: Lab, binding: Binding | None, like: Array) -> Array | None:
-    if binding is None or tuple(binding.value.shape) != like.shape:
+def _array(lab: Lab, binding: Binding | None, like: Array | None) -> Array | None:
+    """The variable's numbers, if it has this array's shape and kind."""
+    if binding is None or (like is not None and tuple(binding.value.shape) != like.shape):
         return None
     array = lab.bound.backend.numpy(binding.value)
-    return array if array.dtype.kind == like.dtype.kind else None
+    return array if like is None or array.dtype.kind == like.dtype.kind else None
+
+
+def _differs(array: Array, value: Array) -> bool:
+    """Whether a value, which may have been spread over rows and units, became another one."""
+    if value.ndim <= array.ndim and all(size in (1, wide) for size, wide in zip(value.shape[::-1], array.shape[::-1])):
+        return different(array, np.broadcast_to(value, array.shape))
+    return different(array, value)
 
 
 def _came_back(step: Step, binding: Binding, array: Array) -> bool:

@@ -126,7 +126,7 @@ def _observed(
     mixing, span = _row_leak(lab, trace, main, shape)
     change = None if mixing is None else mixing.change
     trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=change, row_span=span)
-    trace = _with_helpers(trace, main)
+    trace = _with_what_ran(trace, main)
     convention = bound.convention.describe([slot.name for slot in trace.slots])
     return Observed(trace, built, shape, bound.input_dtype, convention)
 
@@ -156,14 +156,17 @@ def _nonfinite(lab: Lab, main: Run, initial: Initial, built: Built, shape: tuple
     shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
     slots = tuple(Slot(slot, names[slot], shapes[slot], bound.backend.dtype(bound.initial[slot])) for slot in lab.slots)
     steps = tuple(_slot_steps(bound, step, index, [()] * len(slots)) for index, step in enumerate(main.steps))
-    trace = _with_helpers(dataclasses.replace(trace, method=method, slots=slots, steps=steps, fault=fault), main)
+    trace = _with_what_ran(dataclasses.replace(trace, method=method, slots=slots, steps=steps, fault=fault), main)
     return Observed(trace, built, shape, bound.input_dtype, bound.convention.describe(names))
 
 
-def _with_helpers(trace: Trace, main: Run) -> Trace:
-    ran = set().union(*(step.recording.helpers for step in main.steps if step.recording))
-    helpers = sorted(ran, key=lambda helper: (helper.first, helper.called))
-    return dataclasses.replace(trace, method=dataclasses.replace(trace.method, helpers=tuple(helpers)))
+def _with_what_ran(trace: Trace, main: Run) -> Trace:
+    records = [step.recording for step in main.steps if step.recording]
+    helpers = sorted(
+        set().union(*(record.helpers for record in records)), key=lambda helper: (helper.first, helper.called)
+    )
+    ran = frozenset[int]().union(*(record.lines for record in records))
+    return dataclasses.replace(trace, method=dataclasses.replace(trace.method, helpers=tuple(helpers), ran=ran))
 
 
 def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> tuple[rows.Mixing | None, Span | None]:
@@ -320,7 +323,8 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
         # Chance that cannot be repeated looks like influence; whether the state is connected at all does not.
         behaviour = dataclasses.replace(behaviour, read=connected)
     method = _described(method, lab, main, seen.probe, bindings, behaviour)
-    candidates = [() if behaviour.moves[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
+    moving = [all(moves) for moves in zip(behaviour.moves, behaviour.moves_from_initial)]
+    candidates = [() if moving[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
     chosen = computed.assign(candidates, names)
     targets = (*names, "output") if main.steps[0].outputs else tuple(names)
     shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
@@ -509,12 +513,8 @@ def _old_names(bound: Bound, recording: Recording | None, passed: Sequence[Tenso
         spelled = [f"self.{name}" for name in structure.names()]
     elif signature.passing == EACH:
         spelled = list(signature.states) if structure.size == len(signature.states) else []
-    elif all(child.is_leaf for child in structure.children):
-        spelled = [
-            f"{parameter}.{key}" if structure.kind == "named" else f"{parameter}[{key!r}]" for key in structure.keys
-        ]
     else:
-        spelled = []
+        spelled = [parameter + accessor for accessor in structure.accessors()]
     names: list[tuple[str, ...]] = []
     bindings = recording.in_method() if recording else []
     inside = recording.returns.get(recording.step) if recording and recording.step != METHOD else None

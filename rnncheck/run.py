@@ -65,10 +65,13 @@ def _outcome(rule: Rule, findings: Sequence[Finding]) -> Outcome:
 
 def _settle(findings: Sequence[Finding], asked: Mapping[str, Suppression]) -> list[Finding]:
     """Keep what follows from a cause with its root cause: suppressed when that is, a finding of its own when that was
-    not run."""
-    known = {finding.rule for finding in findings} | asked.keys()
+    not run or is no more than a note."""
+    noted = {finding.rule for finding in findings}
+    causes = {finding.rule for finding in findings if finding.severity != "note"} | asked.keys()
     linked = [
-        finding if finding.explained_by in known else dataclasses.replace(finding, explained_by=None)
+        finding
+        if finding.explained_by in (noted if finding.severity == "note" else causes)
+        else dataclasses.replace(finding, explained_by=None)
         for finding in findings
     ]
     roots: dict[str, list[Suppression | None]] = {}

@@ -10,7 +10,7 @@ import functools
 import inspect
 import linecache
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
 from typing import TypeGuard
@@ -430,16 +430,25 @@ def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:
     return {attribute for name in other for attribute in uses[name]}
 
 
-def unused_name(path: str | None, line: int | None, names: Sequence[str]) -> str | None:
-    """The first of these variables that the function on a line assigns and never uses; one that begins with an
-    underscore is not meant to be."""
+def unused_name(
+    path: str | None, line: int | None, names: Sequence[str], ran: Collection[int] = ()
+) -> tuple[str, int | None] | None:
+    """The first of these variables that the function on a line assigns and never uses, with None, or of which none of
+    the lines that ``ran`` is a use, with the line of one; what begins with an underscore is not meant to be used."""
     function = function_at(path, line)
     if function is None:
         return None
     parts = [part for part in ast.walk(function) if isinstance(part, ast.Name)]
     assigned = {part.id for part in parts if isinstance(part.ctx, ast.Store) and not part.id.startswith("_")}
-    used = {part.id for part in parts if not isinstance(part.ctx, ast.Store)}
-    return next((name for name in names if name in assigned - used), None)
+    for name in names:
+        uses = [part.lineno for part in parts if part.id == name and not isinstance(part.ctx, ast.Store)]
+        stands = [span(path, use) for use in uses]
+        idle = bool(ran) and not any(
+            part is None or any(part.line <= seen <= part.end_line for seen in ran) for part in stands
+        )
+        if name in assigned and (not uses or idle):
+            return name, min(uses, default=None)
+    return None
 
 
 def _is_property(decorator: ast.expr) -> bool:

@@ -63,6 +63,12 @@ class Structure:
                 named.append(".".join(parts) if parts else None)
         return tuple(named)
 
+    def accessors(self) -> tuple[str, ...]:
+        """What leads from a variable that holds it to each leaf (``.h``, ``[0]``); none where it is nested."""
+        if self.is_leaf or not all(child.is_leaf for child in self.children):
+            return ()
+        return tuple(f".{key}" if self.kind == "named" else f"[{key!r}]" for key in self.keys)
+
     def describe(self, names: Sequence[str]) -> str:
         """The structure in Python's notation with these leaf names, such as ``[h, c]``."""
         remaining = iter([f"s{name}" if name[:1].isdigit() else name for name in names])

@@ -66,6 +66,7 @@ class Computed:
 
     ``reads_slot`` and ``reads_input``: its value changes when that slot, or the input, does.
     ``writes``: it is more than a multiple of the slot: from a zero slot it still depends on the input.
+    ``in_place_of_it``: it stands in the slot's place of a whole new state of which another part came back.
     ``spelled`` and ``old`` are the expressions for it and for the slot's old value that hold where its frame
     ended, ``returns`` the statement that ended it. ``in_method``: that frame is the cell's method itself.
     """
@@ -82,11 +83,13 @@ class Computed:
     old: tuple[str, ...] = ()
     returns: Span | None = None
     in_method: bool = True
+    in_place_of_it: bool = False
 
     @property
     def is_update(self) -> bool:
-        """It has all that a new value of the slot needs: old value, input, and something added."""
-        return self.reads_slot and self.reads_input and self.writes
+        """It has all that a new value of the slot needs: old value, input, and something added; in a whole new state
+        its place says so (there may be no input to which it listens: few make a neuron spike)."""
+        return self.reads_slot and (self.in_place_of_it or (self.reads_input and self.writes))
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,8 @@ class Method:
     ``lost`` per slot is the statement in which an unread slot was lost, and ``overwritten`` whether that gave its
     name another value; ``without`` the first statement that goes on without what was computed from it. ``stored``
     per slot is the statement that puts it on the cell, where it is kept there. ``assembled`` is the statement that
-    put the returned state together, ``helpers`` are the functions of the file that it ran.
+    put the returned state together, ``helpers`` are the functions of the file that it ran, ``ran`` all lines of the
+    file that did.
     """
 
     name: str
@@ -199,6 +203,7 @@ class Method:
     deaf: Span | None = None
     defined: tuple[str, int] | None = None
     helpers: tuple[Helper, ...] = ()
+    ran: frozenset[int] = frozenset()
 
     def handed_back(self, slot: int) -> Span | None:
         """Where the slot leaves the method: the statement that puts it on the cell, else the return."""

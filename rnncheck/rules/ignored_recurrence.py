@@ -39,11 +39,15 @@ name at all, and that has no weights of its own, is only a note.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rnncheck import source
 from rnncheck.findings import Finding, Related, Severity
 from rnncheck.rules.base import Rule, at, idle_weights, listing, old_name, unused
 from rnncheck.trace import Slot, Span, Trace, Weight
+
+if TYPE_CHECKING:
+    from rnncheck.trace import Array
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -184,11 +188,10 @@ def _one(trace: Trace, slot: Slot) -> Finding:
     idle = [weight for weight in trace.weights if _could_have_read(weight, width)]
     partly = [weight for weight in trace.weights if width in weight.idle_blocks and not weight.elsewhere]
     mistaken = _mistaken(trace, slot)
-    names = method.bindings[slot.index] if method.bindings else ()
-    forgotten = source.unused_name(method.path, method.line, names)
+    forgotten = _forgotten(trace, slot)
     severity: Severity = "warning" if idle or partly or mistaken or forgotten or _lost(trace, slot) else "note"
     reason = unused(idle) or (f"; part of {listing(weight.name for weight in partly)} goes unused" if partly else "")
-    reason = reason or (f"; {forgotten} is never used" if forgotten else "")
+    reason = reason or forgotten
     message = f"{name} influences neither the next state nor the output of {method.name}(){reason}."
     if severity == "note":
         message = f"{name} is never read by {method.name}(): it can only be kept for the caller."
@@ -209,6 +212,29 @@ def _one(trace: Trace, slot: Slot) -> Finding:
         },
         explained_by=_cause(trace),
     )
+
+
+def _forgotten(trace: Trace, slot: Slot) -> str:
+    """That the code names the old value and does not use it; where it does so elsewhere, only of a slot that is no
+    constant and no copy of another one: in some modes a cell has no need of a slot."""
+    method = trace.method
+    found = source.unused_name(
+        method.path, method.line, method.bindings[slot.index] if method.bindings else (), method.ran
+    )
+    if found is None:
+        return ""
+    name, line = found
+    if line is None:
+        return f"; {name} is never used"
+    returned = [[step[other.index].returned for step in trace.steps] for other in trace.slots]
+    own = returned.pop(slot.index)
+    varies = not all(_equal(own[0], later) for later in own[1:])
+    copy = any(all(map(_equal, own, other)) for other in returned)
+    return f"; {name} is used only on lines that did not run, such as {line}" if varies and not copy else ""
+
+
+def _equal(one: Array, other: Array) -> bool:
+    return one.shape == other.shape and bool((one == other).all())
 
 
 def _mistaken(trace: Trace, slot: Slot) -> Span | None:

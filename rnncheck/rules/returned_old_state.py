@@ -53,8 +53,16 @@ from rnncheck.trace import Computed, Slot, Span, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
-    stuck = [slot for slot in trace.slots if not trace.built.moves[slot.index]]
-    asleep = [slot for slot in stuck if any(again.moves[slot.index] for again in trace.conclusive_redraws)]
+    built = trace.built
+    untouched = [
+        slot for slot in trace.slots if not built.moves_from_initial[slot.index] and _is_untouched(trace, slot)
+    ]
+    stuck = [slot for slot in trace.slots if not built.moves[slot.index] or slot in untouched]
+    asleep = [
+        slot
+        for slot in stuck
+        if slot not in untouched and any(again.moves[slot.index] for again in trace.conclusive_redraws)
+    ]
     frozen = [slot for slot in stuck if slot not in asleep]
     if frozen and len(frozen) == len(trace.slots):
         yield _finding(trace, frozen, "error" if _proven(trace) else "note")
@@ -63,6 +71,11 @@ def check(trace: Trace) -> Iterator[Finding]:
             yield _finding(trace, [slot], _severity(trace, slot))
     if asleep:
         yield _asleep(trace, asleep)
+
+
+def _is_untouched(trace: Trace, slot: Slot) -> bool:
+    """The very tensor that went in came back beside a new value: no gate was between, closed or open."""
+    return all(step[slot.index].same_object for step in trace.steps) and _update(trace, slot) is not None
 
 
 def _proven(trace: Trace) -> bool:

@@ -111,7 +111,8 @@ def _finding(trace: Trace, slot: Slot | None, severity: Severity, message: str) 
 
 
 def _cause(trace: Trace) -> str | None:
-    if not any(trace.built.moves):
+    dropped = any(update.is_update for updates in trace.computed for update in updates)
+    if dropped or not any(trace.built.moves):
         return "returned-old-state"
     if not trace.built.hears:
         return "ignored-input"

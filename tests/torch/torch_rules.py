@@ -79,6 +79,136 @@ class ReadsTheFirstStateTwiceRepaired(ReadsTheFirstStateTwice):
         return h, [h, c]
 
 
+class _Adaptive(NamedTuple):
+    v: Tensor
+    threshold: Tensor
+
+
+class _AdaptiveStep(nn.Module):
+    """A threshold that starts as one number and rises with every spike, of which ordinary inputs make none."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.drive = nn.Linear(input_size, hidden_size)
+
+    def step(self, x, state):
+        v = 0.8 * state.v + 0.05 * torch.tanh(self.drive(x))
+        spikes = torch.sigmoid(40.0 * (v - state.threshold))
+        decayed = 1.0 + 0.9 * (state.threshold - 1.0)
+        return spikes, _Adaptive(v - spikes * state.threshold, decayed + 0.2 * spikes.detach())
+
+    def first(self, x):
+        return _Adaptive(torch.zeros(x.shape[0], self.drive.out_features), torch.tensor(1.0))
+
+
+class TakesOneFieldOfTheOldState(_AdaptiveStep):
+    def forward(self, x, state=None):
+        state = self.first(x) if state is None else state
+        spikes, after = self.step(x, state)
+        return spikes, after._replace(threshold=state.threshold)  # expect: returned-old-state error 1
+
+
+class TakesOneFieldOfTheOldStateRepaired(_AdaptiveStep):
+    def forward(self, x, state=None):
+        state = self.first(x) if state is None else state
+        spikes, after = self.step(x, state)
+        return spikes, after._replace(threshold=after.threshold)
+
+
+class ClampsTheOldOne(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 3 * hidden_size)
+
+    def forward(self, x, hc):
+        h, c = hc
+        f, i, o = torch.sigmoid(self.gates(torch.cat([x, h], 1))).chunk(3, 1)
+        c_next = f * c + i * (1 - f)
+        with torch.no_grad():
+            c.clamp_(max=1.0)  # expect: mutated-state warning 1
+        h = o * c
+        return h, c  # expect: returned-old-state error 1
+
+
+class ClampsTheOldOneRepaired(ClampsTheOldOne):
+    def forward(self, x, hc):
+        h, c = hc
+        f, i, o = torch.sigmoid(self.gates(torch.cat([x, h], 1))).chunk(3, 1)
+        c_next = torch.clamp(f * c + i * (1 - f), max=1.0)
+        h = o * c_next
+        return h, c_next
+
+
+class PartOfANewDict(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.mix = nn.Linear(input_size + hidden_size, 2 * hidden_size)
+
+    def forward(self, x, state):
+        fast, slow = torch.tanh(self.mix(torch.cat([x, state["fast"] + state["slow"]], 1))).chunk(2, 1)
+        after = {"fast": fast, "slow": 0.95 * state["slow"] + 0.05 * slow}
+        return fast, {"fast": after["fast"], "slow": state["slow"]}  # expect: returned-old-state error 0
+
+
+class PartOfANewDictRepaired(PartOfANewDict):
+    def forward(self, x, state):
+        fast, slow = torch.tanh(self.mix(torch.cat([x, state["fast"] + state["slow"]], 1))).chunk(2, 1)
+        after = {"fast": fast, "slow": 0.95 * state["slow"] + 0.05 * slow}
+        return fast, {"fast": after["fast"], "slow": after["slow"]}
+
+
+class ForgetsInOneMode(nn.Module):
+    """Peepholes are a mode of their own, in which the old cell is used."""
+
+    def __init__(self, input_size, hidden_size, peepholes=False):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+        self.peep = nn.Parameter(torch.rand(hidden_size)) if peepholes else None
+
+    def forward(self, x, hidden):
+        h_old, c_old = hidden
+        i, f, g, o = self.gates(torch.cat([x, h_old], 1)).chunk(4, 1)
+        if self.peep is not None:
+            c_new = torch.sigmoid(f + self.peep * c_old) * c_old + torch.sigmoid(i) * torch.tanh(g)
+        else:
+            c_new = torch.sigmoid(i) * torch.tanh(g)  # expect: ignored-recurrence warning 1
+        h_new = torch.sigmoid(o) * torch.tanh(c_new)
+        return h_new, (h_new, c_new)
+
+
+class ForgetsInOneModeRepaired(ForgetsInOneMode):
+    def forward(self, x, hidden):
+        h_old, c_old = hidden
+        i, f, g, o = self.gates(torch.cat([x, h_old], 1)).chunk(4, 1)
+        if self.peep is not None:
+            c_new = torch.sigmoid(f + self.peep * c_old) * c_old + torch.sigmoid(i) * torch.tanh(g)
+        else:
+            c_new = torch.sigmoid(f) * c_old + torch.sigmoid(i) * torch.tanh(g)
+        h_new = torch.sigmoid(o) * torch.tanh(c_new)
+        return h_new, (h_new, c_new)
+
+
+class NeverUsesTheOldCell(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Linear(input_size, hidden_size)
+        self.u = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, states):
+        hidden, memory = states
+        drive = torch.tanh(self.w(x) + self.u(hidden))
+        fresh = 0.3 * drive + 0.7 * torch.sigmoid(drive)  # expect: ignored-recurrence warning 1
+        return drive * fresh, (drive * fresh, fresh)
+
+
+class NeverUsesTheOldCellRepaired(NeverUsesTheOldCell):
+    def forward(self, x, states):
+        hidden, memory = states
+        drive = torch.tanh(self.w(x) + self.u(hidden))
+        fresh = 0.3 * drive + 0.7 * memory
+        return drive * fresh, (drive * fresh, fresh)
+
+
 # 1. ignored-input
 
 
@@ -3043,6 +3173,32 @@ class ScriptedConvPadsOtherwiseRepaired(ScriptedConvPadsOtherwise):
 
 
 # 16. Healthy cells that look like one of these; the docstring names what
+
+
+class TwoModesOfOneState(nn.Module):
+    """ignored-recurrence: what a GRU needs no second slot for is a copy of the first."""
+
+    def __init__(self, input_size, hidden_size, lstm=False):
+        super().__init__()
+        self.lstm = nn.LSTMCell(input_size, hidden_size) if lstm else None
+        self.gru = None if lstm else nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        if self.lstm is not None:
+            h, c = self.lstm(x, (h, c))
+            return h, (h, c)
+        new = self.gru(x, h)
+        return new, (new, new.clone())
+
+
+class RisesWithoutSpikes(_AdaptiveStep):
+    """returned-old-state: the threshold starts as one number and is spread over all units."""
+
+    def forward(self, x, state=None):
+        state = self.first(x) if state is None else state
+        spikes, (v, threshold) = self.step(x, state)
+        return spikes, _Adaptive(v=v, threshold=threshold)
 
 
 class ShiftRegister(nn.Module):
