@@ -69,6 +69,103 @@ class ReadsStatesZeroTwiceRepaired(ReadsStatesZeroTwice):
         return h, [h, c]
 
 
+class DropsAPartOfANewDict(tf.Module):
+    def __init__(self, units=6, name=None):
+        super().__init__(name=name)
+        self.units = units
+        self.mix = layers.Dense(2 * units, activation="tanh")
+
+    def zero_state(self, batch_size):
+        return {"fast": tf.zeros([batch_size, self.units]), "slow": tf.zeros([batch_size, self.units])}
+
+    def __call__(self, inputs, state):
+        fast, slow = tf.split(self.mix(tf.concat([inputs, state["fast"] + state["slow"]], 1)), 2, axis=1)
+        after = {"fast": fast, "slow": 0.95 * state["slow"] + 0.05 * slow}
+        return fast, {"fast": after["fast"], "slow": state["slow"]}  # expect: returned-old-state
+
+
+class DropsAPartOfANewDictRepaired(DropsAPartOfANewDict):
+    def __call__(self, inputs, state):
+        fast, slow = tf.split(self.mix(tf.concat([inputs, state["fast"] + state["slow"]], 1)), 2, axis=1)
+        after = {"fast": fast, "slow": 0.95 * state["slow"] + 0.05 * slow}
+        return fast, {"fast": after["fast"], "slow": after["slow"]}
+
+
+class ForgetsWithoutPeepholes(layers.Layer):
+    """Peepholes are a mode of their own, in which the old cell is used."""
+
+    def __init__(self, units, peepholes=False, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.peepholes = units, peepholes
+        self.state_size = [units, units]
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1] + self.units, 4 * self.units), name="kernel")
+        self.peep = self.add_weight(shape=(self.units,), name="peep") if self.peepholes else None
+
+    def call(self, inputs, states):
+        h_tm1, c_tm1 = states
+        i, f, g, o = ops.split(ops.matmul(ops.concatenate([inputs, h_tm1], -1), self.kernel), 4, axis=-1)
+        if self.peep is not None:
+            c = ops.sigmoid(f + self.peep * c_tm1) * c_tm1 + ops.sigmoid(i) * ops.tanh(g)
+        else:
+            c = ops.sigmoid(i) * ops.tanh(g)  # expect: ignored-recurrence warning 1
+        h = ops.sigmoid(o) * ops.tanh(c)
+        return h, [h, c]
+
+
+class ForgetsWithoutPeepholesRepaired(ForgetsWithoutPeepholes):
+    def call(self, inputs, states):
+        h_tm1, c_tm1 = states
+        i, f, g, o = ops.split(ops.matmul(ops.concatenate([inputs, h_tm1], -1), self.kernel), 4, axis=-1)
+        if self.peep is not None:
+            c = ops.sigmoid(f + self.peep * c_tm1) * c_tm1 + ops.sigmoid(i) * ops.tanh(g)
+        else:
+            c = ops.sigmoid(f) * c_tm1 + ops.sigmoid(i) * ops.tanh(g)
+        h = ops.sigmoid(o) * ops.tanh(c)
+        return h, [h, c]
+
+
+class UnpacksAndForgets(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = (units, units)
+        self.drive = layers.Dense(units, activation="tanh")
+
+    def call(self, inputs, states):
+        hidden, memory = states
+        drive = self.drive(ops.concatenate([inputs, hidden], axis=-1))
+        fresh = 0.3 * drive + 0.7 * ops.sigmoid(drive)  # expect: ignored-recurrence warning 1
+        return drive * fresh, (drive * fresh, fresh)
+
+
+class UnpacksAndForgetsRepaired(UnpacksAndForgets):
+    def call(self, inputs, states):
+        hidden, memory = states
+        drive = self.drive(ops.concatenate([inputs, hidden], axis=-1))
+        fresh = 0.3 * drive + 0.7 * memory
+        return drive * fresh, (drive * fresh, fresh)
+
+
+class HasNoUseForASecondSlot(layers.Layer):
+    """In this mode the second slot is a copy of the first; in the other it is an LSTM's."""
+
+    def __init__(self, units, lstm=False, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = [units, units]
+        self.lstm = layers.LSTMCell(units) if lstm else None
+        self.gru = None if lstm else layers.GRUCell(units)
+
+    def call(self, inputs, states):
+        h, c = states
+        if self.lstm is not None:
+            return self.lstm(inputs, [h, c])
+        new, _ = self.gru(inputs, [h])
+        return new, [new, ops.copy(new)]
+
+
 # ignored-input
 
 
@@ -749,6 +846,31 @@ class ContextOnSelfRepaired(ContextOnSelf):
         context = ops.zeros_like(h)
         h = self.inner(ops.concatenate([inputs, h, context], axis=-1))
         return h, [h]
+
+
+_TRACE: list[Any] = []
+
+
+def _smoothed(value):
+    """A helper of the module, which remembers what it was given last."""
+    previous = _TRACE[-1] if _TRACE and _TRACE[-1].shape == value.shape else tf.zeros_like(value)
+    _TRACE.append(value)
+    return 0.5 * (value + previous)
+
+
+class _SmoothsByAHelper(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+        self.cell = layers.SimpleRNNCell(units)
+
+    def call(self, inputs, states):
+        return self.cell(_smoothed(inputs), states)
+
+
+class SmoothsWithoutAHelper(_SmoothsByAHelper):
+    def call(self, inputs, states):
+        return self.cell(0.5 * inputs, states)
 
 
 class AdaptsAVariable(layers.Layer):

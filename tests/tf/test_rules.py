@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from typing import Any
 
@@ -37,3 +38,9 @@ def test_each_rule_has_cells_in_many_styles(rule: str) -> None:
 @pytest.mark.parametrize("cell", BROKEN, ids=lambda item: item.__name__)
 def test_each_broken_cell_has_its_twin(cell: Any) -> None:
     assert CELLS.get(f"{cell.__name__}Repaired", CELLS.get(f"{cell.__name__}_repaired")) in HEALTHY
+
+
+def test_a_helper_of_the_module_that_remembers_is_pointed_at() -> None:
+    (finding,) = [item for item in check(cells._SmoothsByAHelper, backend="tf").findings if not item.explained_by]
+    lines, first = inspect.getsourcelines(cells._smoothed)
+    assert (finding.rule, lines[finding.location.line - first].strip()) == ("leaked-state", "_TRACE.append(value)")

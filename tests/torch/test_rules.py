@@ -3,6 +3,7 @@ cell that looks like it."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -28,3 +29,9 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
 def test_each_broken_cell_has_a_repaired_twin() -> None:
     healthy = {item.__name__ for item in HEALTHY}
     assert {f"{item.__name__}Repaired" for item in BROKEN} <= healthy
+
+
+def test_a_helper_of_the_module_that_remembers_is_pointed_at() -> None:
+    (finding,) = [item for item in check(cells._SmoothsByAHelper, backend="torch").findings if not item.explained_by]
+    lines, first = inspect.getsourcelines(cells._smoothed)
+    assert (finding.rule, lines[finding.location.line - first].strip()) == ("leaked-state", "_TRACE.append(value)")

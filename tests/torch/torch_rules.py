@@ -1154,6 +1154,26 @@ class RemembersInAGlobalRepaired(RemembersInAGlobal):
         return torch.tanh(pre)
 
 
+_TRACE: deque[Tensor] = deque(maxlen=1)
+
+
+def _smoothed(value):
+    """A helper of the module, which remembers what it was given last."""
+    previous = _TRACE[0] if _TRACE and _TRACE[0].shape == value.shape else torch.zeros_like(value)
+    _TRACE.append(value)
+    return 0.5 * (value + previous)
+
+
+class _SmoothsByAHelper(nn.RNNCell):
+    def forward(self, x, hx):
+        return super().forward(_smoothed(x), hx)
+
+
+class SmoothsWithoutAHelper(nn.RNNCell):
+    def forward(self, x, hx):
+        return super().forward(0.5 * x, hx)
+
+
 def CellWithAClosure():
     """A factory; what its cell saw last stays in the closure."""
     previous = None
