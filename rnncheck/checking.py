@@ -7,36 +7,67 @@ import linecache
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rnncheck import suppression, target, usertrace
+from rnncheck.announcements import Announce, Step
 from rnncheck.backends import ALIASES, FRAMEWORK, choose
 from rnncheck.errors import InternalError, RnncheckError
 from rnncheck.findings import Finding, Outcome, Problem, Report, Result, State, TimelineEntry
 from rnncheck.rules.ignored_recurrence import UNKNOWN
 from rnncheck.run import apply
-from rnncheck.settings import Settings, StateShape
+from rnncheck.settings import Settings
 from rnncheck.target import Loaded
+from rnncheck.unchecked import given, no_verdict
 
 if TYPE_CHECKING:
     from rnncheck.experiments import Observed
     from rnncheck.trace import Array, Trace
 
-Announce = Callable[[str], None]
 
-
-def check_targets(targets: Sequence[str], settings: Settings, announce: Announce = lambda text: None) -> Report:
-    """Check everything that the targets name. What keeps one target from a verdict is its result.
-
-    ``announce`` is told what is being done, in a few words.
-    """
-    results: list[Result] = []
-    for text in targets:
-        with _surroundings(), _keras_on(settings.backend):
-            results.extend(_check_target(text, settings, announce))
+def check_targets(targets: Sequence[str], settings: Settings, announce: Announce = lambda step: None) -> Report:
+    """Check everything that the targets name, in this process. What keeps one target from a verdict is its result."""
+    results = [result for text in targets for result in check_target(text, settings, announce)]
     return Report(tuple(results), settings.fail_on)
+
+
+def check_target(
+    text: str, settings: Settings, announce: Announce = lambda step: None, *, skip: int = 0, interruptible: bool = True
+) -> Iterator[Result]:
+    """The result of each cell that a target names, but for the first few.
+
+    Where it is not ``interruptible``, as no user is at its keyboard, a KeyboardInterrupt is the target's own.
+    """
+    with _surroundings(), _keras_on(settings.backend):
+        announce(Step("loading", text))
+        try:
+            loaded = target.load(target.parse(text), defs_only=settings.defs_only)
+        except RnncheckError as error:
+            yield no_verdict(text, error, settings)
+            return
+        except KeyboardInterrupt as error:
+            if interruptible:
+                raise
+            yield no_verdict(text, _interrupted(error), settings)
+            return
+        for index, item in enumerate(loaded[skip:], skip + 1):
+            name = (item.target or text) if isinstance(item, RnncheckError) else item.name
+            announce(Step("checking", name, len(loaded) - index))
+            try:
+                if isinstance(item, RnncheckError):
+                    yield no_verdict(name, item, settings)
+                else:
+                    yield check_loaded(item, settings)
+            except KeyboardInterrupt as error:
+                if interruptible:
+                    raise
+                yield no_verdict(name, _interrupted(error), settings)
+
+
+def _interrupted(error: KeyboardInterrupt) -> RnncheckError:
+    return RnncheckError(f"The target raised KeyboardInterrupt ({usertrace.place(error)}).")
 
 
 @contextlib.contextmanager
@@ -63,21 +94,6 @@ def _keras_on(backend: str) -> Iterator[None]:
         yield
     finally:
         os.environ.pop("KERAS_BACKEND", None)
-
-
-def _check_target(text: str, settings: Settings, announce: Announce) -> Iterator[Result]:
-    announce(f"loading {text}")
-    try:
-        loaded = target.load(target.parse(text), defs_only=settings.defs_only)
-    except RnncheckError as error:
-        yield no_verdict(text, error, settings)
-        return
-    for item in loaded:
-        if isinstance(item, RnncheckError):
-            yield no_verdict(item.target or text, item, settings)
-        else:
-            announce(f"checking {item.name}")
-            yield check_loaded(item, settings)
 
 
 def check_loaded(loaded: Loaded, settings: Settings) -> Result:
@@ -151,36 +167,9 @@ def _own_defect(error: Exception) -> InternalError:
     )
 
 
-def no_verdict(name: str, error: RnncheckError, settings: Settings, remarks: tuple[str, ...] = ()) -> Result:
-    """The result of a target that could not be checked."""
-    hint = error.hint
-    if error.options:
-        hint = " ".join(["Type: rnncheck", name, *error.options]) + (f"\n{hint}" if hint else "")
-    problem = Problem(error.kind, error.message, hint, error.details)
-    return Result(name, "error", settings=_given(settings), remarks=remarks, error=problem)
-
-
-def _given(settings: Settings) -> dict[str, Any]:
-    return {
-        "seed": settings.seed,
-        "steps": settings.steps,
-        "batch": settings.batch,
-        "input_shape": list(settings.input_shape) if settings.input_shape else None,
-        "dtype": settings.dtype,
-        "kwargs": dict(settings.kwargs),
-        "method": settings.method,
-        "call_kwargs": dict(settings.call_kwargs),
-        "state": None if settings.state is None else [_part(part) for part in settings.state],
-    }
-
-
-def _part(part: StateShape) -> dict[str, Any]:
-    return {"name": part.name, "shape": list(part.shape)}
-
-
 def _settings(settings: Settings, observed: Observed) -> dict[str, Any]:
     return {
-        **_given(settings),
+        **given(settings),
         "input_shape": list(observed.input_shape),
         "dtype": observed.dtype,
         "kwargs": dict(observed.built.kwargs),

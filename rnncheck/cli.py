@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,13 @@ import typer
 import rnncheck
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rnncheck.announcements import Step
+    from rnncheck.findings import Report
     from rnncheck.settings import Settings
+    from rnncheck.streams import Progress
+    from rnncheck.supervisor import Child
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -47,6 +54,7 @@ def _explain(rule_id: str | None) -> None:
 
 @app.command(context_settings={"help_option_names": ["-h", "--help"]})
 def command(
+    context: typer.Context,
     targets: Annotated[
         list[str],
         typer.Argument(
@@ -104,6 +112,23 @@ def command(
     color: Annotated[
         str, typer.Option(metavar="auto|always|never", help="Colour in the full report.", show_default=False)
     ] = "auto",
+    timeout: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="How long one may load, or be checked (60).", show_default=False),
+    ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="8G", help="How much memory a target may take (nine tenths of what is free)."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("-j", "--jobs", help="Targets that are checked at a time (1).", show_default=False)
+    ] = None,
+    isolate: Annotated[
+        bool | None,
+        typer.Option(
+            "--isolate/--no-isolate", help="Run targets in a process of their own, or in this one.", show_default=False
+        ),
+    ] = None,
     defs_only: Annotated[
         bool | None,
         typer.Option("--defs-only", help="Run only a file's imports, definitions and constants.", show_default=False),
@@ -123,23 +148,26 @@ def command(
     Exit status: 0 nothing to fail on, 1 findings, 2 no verdict for some target, 130 interrupted.
     """
     from rnncheck.errors import UsageError
-    from rnncheck.settings import configured, state_parts
+    from rnncheck.settings import configured, memory_size, state_parts
 
     given: dict[str, Any] = {
         "backend": backend, "method": method, "initial_state": initial_state, "steps": steps, "batch": batch,
         "seed": seed, "dtype": dtype, "fail_on": fail_on, "output_format": output_format, "defs_only": defs_only,
+        "timeout": timeout, "jobs": jobs, "isolate": isolate,
     }  # fmt: skip
     try:
         given["kwargs"] = _keywords("--kwargs", kwargs)
         given["call_kwargs"] = _keywords("--call-kwargs", call_kwargs)
         given["state"] = state_parts(state) if state is not None else None
         given["input_shape"] = _shape(input_shape) if input_shape is not None else None
+        given["memory"] = memory_size(memory) if memory is not None else None
         given["select"], given["ignore"] = _names(select), _names(ignore)
         settings = configured(Path.cwd(), given)
         coloured = _colored(color, output_file)
     except UsageError as error:
         raise typer.BadParameter(str(error)) from error
-    status = _run(targets, settings, coloured, output_file.absolute() if output_file is not None else None)
+    file = output_file.absolute() if output_file is not None else None
+    status = _run(targets, settings, context.obj, coloured, file)
     # What the target wrote past the redirection still lies in the buffer; it goes to stderr.
     for stream in (sys.__stdout__, sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -149,7 +177,7 @@ def command(
     os._exit(status)
 
 
-def _run(targets: list[str], settings: Settings, coloured: bool, output_file: Path | None) -> int:
+def _run(targets: list[str], settings: Settings, child: Child | None, coloured: bool, output_file: Path | None) -> int:
     from rnncheck import streams
 
     terminal = sys.stdout is not None and sys.stdout.isatty()
@@ -157,12 +185,7 @@ def _run(targets: list[str], settings: Settings, coloured: bool, output_file: Pa
     guarded = streams.guard()
     try:
         with streams.Progress(guarded.err).running() as progress:
-            # Before a target can change what can be imported.
-            from rnncheck.checking import check_targets
-            from rnncheck.formats import renderer
-
-            render = renderer(settings.output_format, color=coloured, width=width)
-            report = check_targets(targets, settings, progress.announce)
+            report, render = _checked(targets, settings, child, progress, coloured, width)
             progress.announce("writing the report")
             text = render(report)
         if settings.output_format != "full":
@@ -186,6 +209,29 @@ def _run(targets: list[str], settings: Settings, coloured: bool, output_file: Pa
             guarded.err, f"rnncheck: it failed itself: {type(error).__name__}: {error}. Please report this.\n"
         )
         return 2
+
+
+def _checked(
+    targets: list[str], settings: Settings, child: Child | None, progress: Progress, color: bool, width: int
+) -> tuple[Report, Callable[[Report], str]]:
+    """The report, and what renders it."""
+    from rnncheck.formats import renderer
+
+    def announce(step: Step) -> None:
+        progress.announce(str(step))
+
+    if not settings.isolate:
+        from rnncheck.checking import check_targets
+
+        # Before a target can change what can be imported.
+        render = renderer(settings.output_format, color=color, width=width)
+        return check_targets(targets, settings, announce), render
+    from rnncheck.supervisor import Supervisor
+
+    # What renders is loaded while the child is at work.
+    threading.Thread(target=renderer, args=[settings.output_format], daemon=True).start()
+    report = Supervisor(settings, announce, child).check(targets)
+    return report, renderer(settings.output_format, color=color, width=width)
 
 
 def _keywords(option: str, given: list[str] | None) -> dict[str, Any] | None:
@@ -230,6 +276,6 @@ def _colored(choice: str, output_file: Path | None) -> bool:
     return sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def main() -> None:
-    """The console script."""
-    app(prog_name="rnncheck")
+def main(child: Child | None = None) -> None:
+    """Read the command line and do what it asks for; ``child`` is a process that already waits for targets."""
+    app(prog_name="rnncheck", obj=child)

@@ -138,13 +138,17 @@ class Search:
                     if undo is not None:
                         undo()
                     self.budget.left -= 1
-                    if self.budget.left < 0 or time.process_time() > self.until:
+                    if self.budget.left < 0 or time.process_time() > self.until or self._hopeless():
                         raise self._explained(methods) from self._cause()
                 if self._settled(driven):
                     raise self._explained(methods) from self._cause()
             if driven:
                 break
         raise self._explained(methods) from self._cause()
+
+    def _hopeless(self) -> bool:
+        """Whether the cell failed in a way that no other call would mend."""
+        return bool(self.refused) and isinstance(self.refused[-1].reason.cause, (RecursionError, MemoryError))
 
     def _settled(self, driven: bool) -> bool:
         """Whether the state that the cell declares was taken, and surely did not come back."""

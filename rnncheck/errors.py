@@ -59,6 +59,12 @@ class CallError(RnncheckError):
     kind = "call"
 
 
+class StoppedError(RnncheckError):
+    """The target's process ended, hung or grew too large."""
+
+    kind = "stopped"
+
+
 class InternalError(RnncheckError):
     """A defect of rnncheck itself."""
 

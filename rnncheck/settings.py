@@ -59,6 +59,9 @@ class Settings:
     """One run. ``input_shape`` is that of one row at one step; None means that it is inferred, as it does for
     ``state``, the parts that the state has. ``call_kwargs`` are further arguments of the step.
 
+    With ``isolate`` the command line runs targets in ``jobs`` processes of their own, of which each may load a target,
+    or check a cell, for ``timeout`` seconds and take ``memory`` bytes; from Python a target runs where it is called.
+
     ``overrides`` are told from the configuration alone, as is ``folder``, where it stands; ``ignored_by`` tells who
     asked for ``ignore``. Raises UsageError for a value that is not accepted.
     """
@@ -79,6 +82,10 @@ class Settings:
     fail_on: str = "error"
     output_format: str = "full"
     defs_only: bool = False
+    isolate: bool = True
+    timeout: float = 60.0
+    memory: int | None = None
+    jobs: int = 1
     ignored_by: Literal["configuration", "option"] = "option"
     overrides: tuple[Override, ...] = ()
     folder: Path | None = None
@@ -93,6 +100,12 @@ class Settings:
         for name in ("steps", "batch"):
             if not _whole(getattr(self, name)) or getattr(self, name) < 1:
                 raise UsageError(f"{_option(name)} takes a whole number from 1, not {getattr(self, name)!r}.")
+        if not _whole(self.jobs) or self.jobs < 1:
+            raise UsageError(f"--jobs takes a whole number from 1, not {self.jobs!r}.")
+        if isinstance(self.timeout, bool) or not isinstance(self.timeout, (int, float)) or not 0 < self.timeout < 1e6:
+            raise UsageError(f"--timeout takes seconds, more than 0, not {self.timeout!r}.")
+        if self.memory is not None and (not _whole(self.memory) or self.memory < 1):
+            raise UsageError(f"--memory takes {MEMORY_FORMS}, not {self.memory!r}.")
         if not _whole(self.seed) or not 0 <= self.seed < 2**31:
             raise UsageError(f"--seed takes a whole number from 0 to {2**31 - 1}, not {self.seed!r}.")
         if self.input_shape is not None and not (
@@ -173,6 +186,19 @@ def _row(given: Any) -> tuple[Any, ...]:
     return tuple(given) if isinstance(given, (list, tuple)) else (given,)
 
 
+MEMORY_FORMS = "a size such as 8G or 500M"
+
+
+def memory_size(given: Any) -> int:
+    """Bytes, from a number of them or a text such as ``8G``, ``1.5GiB`` or ``500M``; raises UsageError for other."""
+    if _whole(given):
+        return int(given)
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", str(given), re.IGNORECASE)
+    if found is None:
+        raise UsageError(f"--memory takes {MEMORY_FORMS}, not {given!r}.")
+    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+
+
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
@@ -245,6 +271,9 @@ def _several(given: Any) -> tuple[Any, ...]:
 
 def from_options(options: Mapping[str, Any]) -> Settings:
     """The settings of a call from Python; raises UsageError for a name or a value that is not known."""
+    for name in ("isolate", "timeout", "memory", "jobs"):
+        if name in options:
+            raise UsageError(f"'{name}' is for the command line: from Python a target runs where it is called.")
     return Settings(**_values(options))
 
 
@@ -259,6 +288,8 @@ def _values(given: Mapping[str, Any]) -> dict[str, Any]:
             )
         if name in ("select", "ignore", "input_shape") and value is not None:
             values[name] = _several(value)
+        if name == "memory" and value is not None:
+            values[name] = memory_size(value)
         if name == "state" and value is not None:
             values[name] = state_parts(value)
     return values

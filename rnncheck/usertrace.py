@@ -44,6 +44,23 @@ def line_in(error: BaseException, path: str) -> int | None:
     return None
 
 
+_FRAME = re.compile(r'  File "(?P<path>.*)", line (?P<line>\d+) in (?P<name>.*)')
+
+
+def place_in_dump(text: str) -> str:
+    """``file.py:12`` of the innermost of the user's frames in what ``faulthandler`` wrote, or nothing.
+
+    Of several threads it is that in which rnncheck ran the target, else the one that crashed.
+    """
+    threads = [block for block in re.split(r"\n\s*\n", text) if _FRAME.search(block)]
+    # A deep stack is cut off before it comes to rnncheck; the main thread stands last.
+    own = [block for block in threads if _OWN + "checking.py" in block or block.lstrip().startswith("Current thread")]
+    for match in _FRAME.finditer("\n".join([*own, *threads[-1:]][:1])):
+        if not match["path"].startswith((_OWN, "<frozen ")) and not any(part in match["path"] for part in _LIBRARIES):
+            return f"{relative(match['path'])}:{match['line']}"
+    return ""
+
+
 def summary(error: BaseException, width: int = 200) -> str:
     """The exception's type and the first lines of its text, on one line."""
     inner = _INNER.search(str(error))
