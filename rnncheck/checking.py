@@ -6,13 +6,13 @@ import contextlib
 import linecache
 import math
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rnncheck import suppression, target, usertrace
 from rnncheck.announcements import Announce, Step
+from rnncheck.as_before import as_before
 from rnncheck.backends import ALIASES, FRAMEWORK, choose
 from rnncheck.errors import InternalError, RnncheckError
 from rnncheck.findings import Finding, Outcome, Problem, Report, Result, State, TimelineEntry
@@ -40,7 +40,7 @@ def check_target(
 
     Where it is not ``interruptible``, as no user is at its keyboard, a KeyboardInterrupt is the target's own.
     """
-    with _surroundings(), _keras_on(settings.backend):
+    with as_before(), _keras_on(settings.backend):
         announce(Step("loading", text))
         try:
             loaded = target.load(target.parse(text), defs_only=settings.defs_only)
@@ -71,19 +71,6 @@ def _interrupted(error: KeyboardInterrupt) -> RnncheckError:
 
 
 @contextlib.contextmanager
-def _surroundings() -> Iterator[None]:
-    """The working folder, the import path and the standard streams: as before, whatever a target does to them."""
-    folder, path, streams = os.getcwd(), list(sys.path), (sys.stdout, sys.stderr)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            os.chdir(folder)
-        sys.path[:] = path
-        sys.stdout, sys.stderr = streams
-
-
-@contextlib.contextmanager
 def _keras_on(backend: str) -> Iterator[None]:
     """Keras chooses its tensors by ``KERAS_BACKEND`` when it is first imported; what the user has set there stands."""
     if backend == "auto" or "KERAS_BACKEND" in os.environ:
@@ -104,7 +91,8 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
         backend = choose(settings.backend, loaded.obj, settings.kwargs)
         from rnncheck.experiments import observe
 
-        observed = observe(loaded.obj, backend, settings)
+        with as_before():
+            observed = observe(loaded.obj, backend, settings)
     except RnncheckError as error:
         return no_verdict(loaded.name, error, settings, loaded.remarks)
     except SystemExit as error:

@@ -46,6 +46,8 @@ class Child:
         self._said: queue.SimpleQueue[tuple[str, Any] | None] = queue.SimpleQueue()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
+        self.clean = True
+        """Whether it may go on: the last target left the frameworks set as they are by themselves."""
         self._tell(sys.path)
 
     def _tell(self, value: Any) -> None:
@@ -77,6 +79,7 @@ class Child:
                     self.end()
                     raise silence.told(step, text, stacks, settings) from None
                 if kind == "done":
+                    self.clean = value
                     return
                 if kind == "step":
                     step = value
@@ -266,5 +269,8 @@ class Supervisor:
                 if not checking or step is None or step.left == 0 or self._ended:
                     return results
             else:
-                self._idle.put(child)
+                if child.clean:
+                    self._idle.put(child)
+                else:
+                    child.end()
                 return results

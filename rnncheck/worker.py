@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, TextIO
 
 from rnncheck.announcements import Step
+from rnncheck.backends import defaults
 from rnncheck.checking import check_target
 from rnncheck.expressions import text_of
 from rnncheck.findings import Result
@@ -25,6 +26,7 @@ Job = tuple[str, Settings, int, str]
 
 def serve(asked: BinaryIO, answered: BinaryIO) -> None:
     """Check what is asked for until the parent closes the pipe, or is gone."""
+    environment = dict(os.environ)
     own, standard = os.getpid(), [os.dup(descriptor) for descriptor in range(3)]
     jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(asked, jobs), daemon=True).start()
@@ -60,7 +62,9 @@ def serve(asked: BinaryIO, answered: BinaryIO) -> None:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 if stream is not None:
                     stream.flush()
-        say("done")
+        os.environ.clear()
+        os.environ.update(environment)
+        say("done", not defaults.altered())
 
 
 def _reopen(standard: Sequence[int]) -> None:

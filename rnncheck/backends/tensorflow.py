@@ -57,6 +57,9 @@ class TensorFlowTensors(Tensors):
         python, numpy, restore = random.getstate(), np.random.get_state(), self.keep_library()
         generator = tf.random.get_global_generator()
         state = tf.identity(generator.state)
+        whole = context.context()
+        seed, seeds = whole._seed, whole._rng
+        drawn = seeds.getstate() if seeds is not None else None
         try:
             yield
         finally:
@@ -64,6 +67,9 @@ class TensorFlowTensors(Tensors):
             np.random.set_state(numpy)
             generator.state.assign(state)
             tf.random.set_global_generator(generator)
+            whole._seed, whole._rng = seed, seeds
+            if seeds is not None:
+                seeds.setstate(drawn)
             restore()
 
     @contextlib.contextmanager

@@ -226,3 +226,15 @@ def test_they_can_be_configured(rnncheck, write) -> None:
 def test_from_python_they_mean_nothing(name: str) -> None:
     with pytest.raises(UsageError, match=f"'{name}' is for the command line"):
         rnncheck.check(object, **{name: 1})
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["torch.set_default_dtype(torch.float64)", "torch.set_grad_enabled(False)", "os.environ['MODE'] = 'other'"],
+)
+def test_what_one_target_sets_for_all_is_gone_for_the_next(rnncheck, write, line: str) -> None:
+    usual = "torch.get_default_dtype() is torch.float32 and torch.is_grad_enabled() and 'MODE' not in os.environ"
+    write("one.py", cells({}) + f"\n{line}\n")
+    write("two.py", cells({"Asks": "assert USUAL"}) + f"\nUSUAL = {usual}\n")
+    done = rnncheck("one.py:Before", "two.py:Asks", "--output-format", "json")
+    assert [item["verdict"] for item in done.results] == ["clean", "clean"], done.out

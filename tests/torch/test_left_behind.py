@@ -1,0 +1,127 @@
+"""A check from Python leaves the instance, its optimiser, the random numbers and the process as they were."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import warnings
+from typing import Any
+
+import left_behind
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import rnncheck
+
+
+class Plain(nn.Module):
+    def __init__(self, input_size: int = 5, hidden_size: int = 8) -> None:
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, hidden_size)
+        self.norm = nn.BatchNorm1d(hidden_size)
+        self.drop = nn.Dropout(0.3)
+        self.register_buffer("seen", torch.zeros(()))
+        self.history: list[float] = []
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+        self.deed()
+        return torch.tanh(self.gates(torch.cat([x, self.drop(self.norm(h))], 1)))
+
+    def deed(self) -> None:
+        return
+
+
+class Counts(Plain):
+    def deed(self) -> None:
+        self.seen += 1
+        self.history.append(float(self.seen))
+        self.extra = self.seen.clone()
+
+
+class ChangesWeights(Plain):
+    def deed(self) -> None:
+        with torch.no_grad():
+            self.gates.bias.add_(1.0)
+
+
+class Raises(Plain):
+    def deed(self) -> None:
+        raise ValueError("no such step")
+
+
+class RaisesLater(Counts):
+    def deed(self) -> None:
+        super().deed()
+        if self.seen > 5:
+            raise ValueError("no such step")
+
+
+class Exits(Plain):
+    def deed(self) -> None:
+        sys.exit(1)
+
+
+class ChangesTheProcess(Plain):
+    def deed(self) -> None:
+        os.chdir("/")
+        sys.path.insert(0, "/")
+        sys.setrecursionlimit(3000)
+        warnings.simplefilter("ignore")
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        torch.manual_seed(5)
+        np.random.seed(5)
+        random.seed(5)
+
+
+CELLS = (Plain, Counts, ChangesWeights, Raises, RaisesLater, Exits, ChangesTheProcess)
+
+
+def picture(cell: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
+    hooks = [name for name in vars(nn.Module()) if "hooks" in name]
+    return left_behind.process() | {
+        "state": {name: value.detach().numpy().copy() for name, value in cell.state_dict().items()},
+        "identity": {name: id(value) for name, value in cell.named_parameters()},
+        "gradients": {name: value.grad.numpy().copy() for name, value in cell.named_parameters()},
+        "modes": [module.training for module in cell.modules()],
+        "hooks": [dict(getattr(module, name)) for module in cell.modules() for name in hooks],
+        "attributes": sorted(vars(cell)),
+        "history": list(getattr(cell, "history", [])),
+        "optimiser": {
+            f"{number}.{name}": value.numpy().copy()
+            for number, state in optimiser.state_dict()["state"].items()
+            for name, value in state.items()
+        },
+        "torch": torch.get_rng_state().numpy().copy(),
+        "dtype": torch.get_default_dtype(),
+        "grad": torch.is_grad_enabled(),
+    }
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("cls", CELLS, ids=lambda cls: cls.__name__)
+def test_an_instance_and_the_process_are_as_before(cls: type[Plain], training: bool) -> None:
+    torch.manual_seed(11)
+    cell = cls().train(training)
+    optimiser = torch.optim.Adam(cell.parameters())
+    x, h = torch.randn(3, 5), torch.randn(3, 8)
+    Plain.forward.__get__(Plain(), Plain)(x, h)
+    for parameter in cell.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    optimiser.step()
+    before = picture(cell, optimiser)
+    (result,) = rnncheck.check(cell, backend="torch").results
+    after = picture(cell, optimiser)
+    assert left_behind.differences(before, after) == []
+    assert (result.error is None) == (cls not in (Raises, RaisesLater, Exits))
+
+
+def test_checking_a_class_draws_no_random_numbers_of_yours() -> None:
+    torch.manual_seed(3)
+    wanted = torch.randn(4)
+    torch.manual_seed(3)
+    rnncheck.check(Plain, backend="torch")
+    assert torch.equal(torch.randn(4), wanted)
