@@ -96,7 +96,7 @@ def _slope(values: Sequence[float]) -> float:
 def _size(array: Array) -> float:
     """The root mean square."""
     with np.errstate(all="ignore"):
-        return float(np.sqrt(np.mean(np.square(array.astype("float64"))))) if array.size else 0.0
+        return float(np.sqrt(np.mean(np.square(np.abs(array).astype("float64"))))) if array.size else 0.0
 
 
 def _redrawn(lab: Lab, draw: Draw) -> Iterator[None]:
