@@ -49,7 +49,7 @@ docs: $(READY)
 	$(BIN)/python tools/write_docs.py
 
 bench: $(READY)
-	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/run.py
 
 $(READY): requirements/dev.lock requirements/bare.txt zoo/small.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)

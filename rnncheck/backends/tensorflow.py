@@ -58,7 +58,8 @@ class TensorFlowTensors(Tensors):
         generator = tf.random.get_global_generator()
         state = tf.identity(generator.state)
         whole = context.context()
-        seed, seeds = whole._seed, whole._rng
+        # There is none before the first seed is set.
+        seed, seeds = whole._seed, getattr(whole, "_rng", None)
         drawn = seeds.getstate() if seeds is not None else None
         try:
             yield

@@ -98,6 +98,15 @@ def test_an_instance_and_the_process_are_as_before(cls: type[Plain]) -> None:
     assert (result.error is None) == (cls not in (Raises, Exits))
 
 
+def test_no_seed_of_yours_is_no_seed_afterwards() -> None:
+    tf.random.set_seed(None)
+    rnncheck.check(Plain, backend="tf")
+    one = tf.random.normal([4])
+    tf.random.set_seed(None)
+    rnncheck.check(Plain, backend="tf")
+    assert (one != tf.random.normal([4])).numpy().any()
+
+
 def test_checking_a_class_draws_no_random_numbers_of_yours() -> None:
     tf.random.set_seed(3)
     wanted = tf.random.normal([4]).numpy()
