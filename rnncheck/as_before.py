@@ -31,6 +31,9 @@ def as_before() -> Iterator[None]:
         sys.stdin, sys.stdout, sys.stderr = streams
         random.setstate(numbers)
         sys.setrecursionlimit(limit)
-        sys.settrace(trace)
-        sys.setprofile(profile)
+        # A profiler that is written in C can be read here and not set again.
+        if sys.gettrace() is not trace:
+            sys.settrace(trace)
+        if sys.getprofile() is not profile:
+            sys.setprofile(profile)
         restore()

@@ -24,7 +24,7 @@ from rnncheck.unchecked import given, no_verdict
 
 if TYPE_CHECKING:
     from rnncheck.experiments import Observed
-    from rnncheck.trace import Array, Trace
+    from rnncheck.trace import Trace
 
 
 def check_targets(targets: Sequence[str], settings: Settings, announce: Announce = lambda step: None) -> Report:
@@ -180,19 +180,10 @@ def _placed(finding: Finding) -> Finding:
 
 
 def _timeline(trace: Trace) -> Iterator[TimelineEntry]:
-    for index, step in enumerate(trace.steps):
+    passages = [tuple(seen.passage for seen in step) for step in trace.steps]
+    for index, step in enumerate((*passages, *trace.later)):
         for slot, seen in zip(trace.slots, step):
-            new = None if seen.new is None else _rms(seen.new)
-            yield TimelineEntry(index, slot.name, _rms(seen.previous), new, _rms(seen.returned), seen.unchanged)
-
-
-def _rms(array: Array) -> float | None:
-    """The root mean square over rows and units; None where it is not a number."""
-    if not array.size:
-        return None
-    wide = abs(array.astype("complex128" if array.dtype.kind == "c" else "float64"))
-    value = math.sqrt(float((wide * wide).mean()))
-    return value if math.isfinite(value) else None
+            yield TimelineEntry(index, slot.name, seen.previous, seen.new, seen.returned, seen.unchanged)
 
 
 def _influence(trace: Trace) -> Mapping[str, Any]:

@@ -104,6 +104,7 @@ def _computed(lab: Lab, pairs: _Paired, main: Run, key: Key, slot: int, path: st
         returns=source.span(path, ended.line) if ended is not None else None,
         in_method=binding.frame == METHOD,
         in_place_of_it=placed,
+        key=key,
     )
 
 
@@ -138,6 +139,11 @@ def spelled(ended: Return | None, is_it: Callable[[Any], bool]) -> tuple[str, ..
         elif hasattr(value, "_fields"):
             names.extend(f"{name}.{field}" for field in value._fields if is_it(getattr(value, field)))
     return tuple(sorted(names, key=lambda name: not name.isidentifier()))
+
+
+def value_of(lab: Lab, step: Step, update: Computed, like: Array) -> Array | None:
+    """What a dropped value was in another recorded step; None where it was not computed there."""
+    return _array(lab, _bindings(step).get(update.key), like) if update.key is not None else None
 
 
 def assign(candidates: Sequence[Sequence[Computed]], names: Sequence[str]) -> list[tuple[Computed, ...]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import itertools
 import operator
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,7 @@ from rnncheck.trace import (
     Initial,
     Leak,
     Method,
+    Passage,
     Slot,
     SlotStep,
     Span,
@@ -44,12 +46,12 @@ from rnncheck.trace import (
     Trace,
     Weight,
 )
-from rnncheck.unroll import Run, State, Step, different
+from rnncheck.unroll import Run, State, Step, different, each_step
 
 SECONDS = 60.0
 """How long ways to build and to call one cell are tried."""
-REPEATED = 16
-"""Of how many steps it is asked whether a second run gives the same numbers."""
+EVIDENCE = 16
+"""How many steps the experiments look at; more that are asked for are run, and their sizes told."""
 UNREAD_GRADIENTS = 6
 """How many more gradients are taken before a part of a weight counts as never used."""
 
@@ -110,7 +112,7 @@ def _observed(
     bound: Bound, shape: tuple[int, ...], built: Built, declared: bool | None, settings: Settings
 ) -> Observed:
     rng = np.random.default_rng(settings.seed)
-    inputs = bound.form.draw(rng, (settings.steps, bound.batch, *shape), bound.input_dtype)
+    inputs = bound.form.draw(rng, (min(settings.steps, EVIDENCE), bound.batch, *shape), bound.input_dtype)
     initial, start = _initial(bound, settings, rng)
     lab, main, repeatable, leak = _first_run(Lab(bound, settings.seed, inputs, start))
     if not main.finite and not initial.declared and settings.initial_state == "cell":
@@ -120,11 +122,14 @@ def _observed(
         if from_ones.finite:
             lab, main, repeatable, leak = again, from_ones, repeated, leaked
             initial = Initial("ones, since zeros give NaN", False, (False,) * len(ones.arrays))
-    if not main.finite:
-        return _nonfinite(lab, main, initial, built, shape)
+    tail = _tail(lab, settings.steps) if main.finite else Tail()
+    if not main.finite or tail.broken is not None:
+        return _nonfinite(lab, main, tail, initial, built, shape)
     draw = functools.partial(_drawn, lab, built, shape)
-    trace = _trace(lab, initial, main, repeatable, declared, draw) if lab.slots else _layer_trace(lab, initial, shape)
-    trace = dataclasses.replace(trace, leak=leak)
+    trace = (
+        _trace(lab, initial, main, tail, repeatable, declared, draw) if lab.slots else _layer_trace(lab, initial, shape)
+    )
+    trace = dataclasses.replace(trace, leak=leak, later=_with_updates(lab, tail, trace.computed))
     mixing, span = _row_leak(lab, trace, main, shape)
     change = None if mixing is None else mixing.change
     trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=change, row_span=span)
@@ -133,13 +138,13 @@ def _observed(
     return Observed(trace, built, shape, bound.input_dtype, convention)
 
 
-def _nonfinite(lab: Lab, main: Run, initial: Initial, built: Built, shape: tuple[int, ...]) -> Observed:
+def _nonfinite(lab: Lab, main: Run, tail: Tail, initial: Initial, built: Built, shape: tuple[int, ...]) -> Observed:
     """What is known of a cell whose numbers stop being numbers."""
     bound = lab.bound
     trace = _frame(bound, initial)
     bindings = _old_names(bound, main.steps[0].recording, main.steps[0].passed)
     names = _slot_names(bound, bindings)
-    at, step = next((at, step) for at, step in enumerate(main.steps) if not step.finite)
+    at, step = tail.broken or next((at, step) for at, step in enumerate(main.steps) if not step.finite)
     bad = [slot for slot in lab.slots if slot in step.broken]
     record = step.recording
     line = computed.nonfinite(lab, step, trace.method.path) or (record.return_line if record else None)
@@ -158,7 +163,8 @@ def _nonfinite(lab: Lab, main: Run, initial: Initial, built: Built, shape: tuple
     shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
     slots = tuple(Slot(slot, names[slot], shapes[slot], bound.backend.dtype(bound.initial[slot])) for slot in lab.slots)
     steps = tuple(_slot_steps(bound, step, index, [()] * len(slots)) for index, step in enumerate(main.steps))
-    trace = _with_what_ran(dataclasses.replace(trace, method=method, slots=slots, steps=steps, fault=fault), main)
+    trace = dataclasses.replace(trace, method=method, slots=slots, steps=steps, later=tail.passages, fault=fault)
+    trace = _with_what_ran(trace, main)
     return Observed(trace, built, shape, bound.input_dtype, bound.convention.describe(names))
 
 
@@ -266,7 +272,7 @@ def _first_run(lab: Lab) -> tuple[Lab, Run, bool, Leak | None]:
     """
     kept = lab.bound.backend.snapshot(lab.bound.cell)
     main = lab.run(lab.inputs, lab.initial, record=True)
-    if leaks.alike(main, lab.run(lab.inputs[:REPEATED], lab.initial)):
+    if leaks.alike(main, lab.run(lab.inputs, lab.initial)):
         return lab, main, True, None
     kept.restore()
     again = dataclasses.replace(lab, bound=dataclasses.replace(lab.bound, kept=kept))
@@ -275,6 +281,55 @@ def _first_run(lab: Lab) -> tuple[Lab, Run, bool, Leak | None]:
     code = lab.bound.callee.code
     leak = leaks.leak(lab, kept, code.co_filename if code is not None else None) if repeatable else None
     return again, main, repeatable, leak
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The steps beyond those that the experiments look at, and which of all was the first that was not finite."""
+
+    passages: tuple[tuple[Passage, ...], ...] = ()
+    broken: tuple[int, Step] | None = None
+
+    def moves(self, slot: int) -> bool:
+        return any(not step[slot].unchanged for step in self.passages)
+
+
+def _tail(lab: Lab, steps: int) -> Tail:
+    """The unroll over so many steps, of which only sizes are kept."""
+    passages: list[tuple[Passage, ...]] = []
+    for at, step in enumerate(_all_steps(lab, steps, record=False) if steps > len(lab.inputs) else ()):
+        if at >= len(lab.inputs):
+            passages.append(_passages(lab, step, {}))
+        if not step.finite:
+            again = next(itertools.islice(_all_steps(lab, steps, record=True), at, None))
+            return Tail(tuple(passages), (at, again))
+    return Tail(tuple(passages))
+
+
+def _all_steps(lab: Lab, steps: int, *, record: bool) -> Iterator[Step]:
+    more = (lab.other_inputs(100 + at, 1)[0] for at in range(len(lab.inputs), steps))
+    return each_step(lab.bound, lab.seed, itertools.chain(lab.inputs, more), lab.initial, record=record)
+
+
+def _with_updates(lab: Lab, tail: Tail, found: Sequence[Sequence[Computed]]) -> tuple[tuple[Passage, ...], ...]:
+    """The passages with the new values of slots that were computed and dropped."""
+    first = {slot: next((item for item in every if item.is_update), None) for slot, every in enumerate(found)}
+    updates = {slot: update for slot, update in first.items() if update is not None}
+    if not updates or not tail.passages:
+        return tail.passages
+    first_steps = len(lab.inputs)
+    steps = itertools.islice(_all_steps(lab, first_steps + len(tail.passages), record=True), first_steps, None)
+    return tuple(_passages(lab, step, updates) for step in steps)
+
+
+def _passages(lab: Lab, step: Step, updates: Mapping[int, Computed]) -> tuple[Passage, ...]:
+    passages = []
+    for slot, (previous, returned) in enumerate(zip(step.previous, step.returned)):
+        new = returned if different(previous, returned) else None
+        if new is None and slot in updates:
+            new = computed.value_of(lab, step, updates[slot], previous)
+        passages.append(Passage.of(previous, new, returned))
+    return tuple(passages)
 
 
 def _drawn(lab: Lab, built: Built, shape: tuple[int, ...], number: int) -> list[Array]:
@@ -294,7 +349,9 @@ def _drawn(lab: Lab, built: Built, shape: tuple[int, ...], number: int) -> list[
         return []
 
 
-def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bool | None, draw: growth.Draw) -> Trace:
+def _trace(
+    lab: Lab, initial: Initial, main: Run, tail: Tail, repeatable: bool, declared: bool | None, draw: growth.Draw
+) -> Trace:
     bound, slots = lab.bound, lab.slots
     backend = bound.backend
     method = _method(bound)
@@ -306,7 +363,7 @@ def _trace(lab: Lab, initial: Initial, main: Run, repeatable: bool, declared: bo
             f"{bound.callee.name} gives NaN or infinity for ordinary inputs, so that nothing can be told of its state.",
             hint="Its first state may lie outside its domain: try --initial-state ones.",
         )
-    behaviour = seen.behaviour
+    behaviour = _with_tail(seen.behaviour, tail)
     gradients, later, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
     known = gradients is not None and repeatable
     variables = _in_variables(bound)
@@ -472,6 +529,16 @@ def _in_variables(bound: Bound) -> list[bool]:
         holder = operator.attrgetter(path)(bound.cell)
         result += [bound.backend.is_weight(holder)] * child.size
     return result
+
+
+def _with_tail(behaviour: Behaviour, tail: Tail) -> Behaviour:
+    """What moves late moves."""
+    late = [tail.moves(slot) for slot in range(len(behaviour.moves))]
+    return dataclasses.replace(
+        behaviour,
+        moves=tuple(map(operator.or_, behaviour.moves, late)),
+        moves_from_initial=tuple(map(operator.or_, behaviour.moves_from_initial, late)),
+    )
 
 
 def _slot_steps(bound: Bound, step: Step, index: int, chosen: Sequence[Sequence[Computed]]) -> tuple[SlotStep, ...]:

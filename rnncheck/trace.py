@@ -6,6 +6,7 @@ only for type checkers, so that rules and formats load at once.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from rnncheck.structure import Structure
 if TYPE_CHECKING:
     from numpy import ndarray
 
-    from rnncheck.capture import Helper
+    from rnncheck.capture import Helper, Key
 
     Array = ndarray[Any, Any]
 
@@ -49,6 +50,25 @@ class SlotStep:
     def unchanged(self) -> bool:
         return equal(self.previous, self.returned)
 
+    @property
+    def passage(self) -> Passage:
+        return Passage.of(self.previous, self.new, self.returned)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One slot at one timestep, each value as its root mean square over rows and units; None where that is not finite,
+    or where there was no such value."""
+
+    previous: float | None
+    new: float | None
+    returned: float | None
+    unchanged: bool
+
+    @classmethod
+    def of(cls, previous: Array, new: Array | None, returned: Array) -> Passage:
+        return cls(rms(previous), None if new is None else rms(new), rms(returned), equal(previous, returned))
+
 
 @dataclass(frozen=True)
 class Span:
@@ -68,7 +88,8 @@ class Computed:
     ``writes``: it is more than a multiple of the slot: from a zero slot it still depends on the input.
     ``in_place_of_it``: it stands in the slot's place of a whole new state of which another part came back.
     ``spelled`` and ``old`` are the expressions for it and for the slot's old value that hold where its frame
-    ended, ``returns`` the statement that ended it. ``in_method``: that frame is the cell's method itself.
+    ended, ``returns`` the statement that ended it. ``in_method``: that frame is the cell's method itself. ``key`` is
+    what the recording of a step calls it.
     """
 
     name: str
@@ -84,6 +105,7 @@ class Computed:
     returns: Span | None = None
     in_method: bool = True
     in_place_of_it: bool = False
+    key: Key | None = None
 
     @property
     def is_update(self) -> bool:
@@ -314,6 +336,7 @@ class Mismatch:
 class Trace:
     """All that was seen of one cell; see the classes above for each part. ``library`` is what it is written with.
 
+    ``steps`` are the first timesteps, with their arrays, ``later`` those beyond them.
     ``kind`` is ``layer`` for what runs over a whole sequence and takes no state: it has no slots, and ``memory`` tells
     whether an early step reached a later output. ``row_leak`` is how much other rows of the batch changed a row,
     at the statement ``row_span``, ``graph`` that they are the nodes of a graph. ``decay`` is by how much the gradient
@@ -334,6 +357,7 @@ class Trace:
     computed: tuple[tuple[Computed, ...], ...]
     repeatable: bool
     library: str = ""
+    later: tuple[tuple[Passage, ...], ...] = ()
     kind: str = "cell"
     row_leak: float | None = None
     graph: bool = False
@@ -351,8 +375,22 @@ class Trace:
     decay: float | None = None
 
     @property
+    def last_step(self) -> int:
+        """The number of the last timestep; the first is 0."""
+        return len(self.steps) + len(self.later) - 1
+
+    @property
     def conclusive_redraws(self) -> tuple[Behaviour, ...]:
         return tuple(behaviour for behaviour in self.redrawn if behaviour.finite)
+
+
+def rms(array: Array) -> float | None:
+    """The root mean square; None where it is not finite."""
+    if not array.size:
+        return None
+    wide = abs(array.astype("complex128" if array.dtype.kind == "c" else "float64"))
+    value = math.sqrt(float((wide * wide).mean()))
+    return value if math.isfinite(value) else None
 
 
 def equal(left: Array, right: Array) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,15 +88,21 @@ def unroll(bound: Bound, seed: int, inputs: Array, start: State, *, record: bool
     ``record`` the locals of the running method are kept. Raises CallError when the cell raises, or when
     what it returns no longer fits the state it takes.
     """
+    return Run(list(each_step(bound, seed, inputs, start, record=record)))
+
+
+def each_step(
+    bound: Bound, seed: int, inputs: Iterable[Array], start: State, *, record: bool = False
+) -> Iterator[Step]:
+    """The steps of an unroll one after the other, so that a long one need not be kept whole."""
     backend = bound.backend
     bound.begin(seed)
     found, leaves = start.structure, bound.state(start.arrays)
     previous = [backend.numpy(leaf) for leaf in leaves]
     code = bound.callee.code if record else None
-    steps = []
-    for index in range(len(inputs)):
+    for index, x in enumerate(inputs):
         given = found.build(leaves)
-        returned, kept = _one(bound, bound.inputs(inputs[index]), given, index, code)
+        returned, kept = _one(bound, bound.inputs(x), given, index, code)
         output, found, following = _split(bound, returned, index)
         arrays = [backend.numpy(leaf) for leaf in following]
         _check_shapes(bound, previous, arrays, returned, index)
@@ -114,9 +120,8 @@ def unroll(bound: Bound, seed: int, inputs: Array, start: State, *, record: bool
                 leaves=following,
                 output_tensors=output_tensors,
             )
-        steps.append(step)
+        yield step
         leaves, previous = following, arrays
-    return Run(steps)
 
 
 def _one(bound: Bound, x: Any, state: Any, index: int, code: Any) -> tuple[Any, Recording]:

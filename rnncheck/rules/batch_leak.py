@@ -48,7 +48,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             severity="error",
             message=f"{trace.method.name}() mixes the rows of its batch: another value in one row changes the others.",
             location=at(trace, trace.row_span),
-            steps=(0, len(trace.steps) - 1),
+            steps=(0, trace.last_step),
             suggestion="give each layer the batch on the axis on which it looks for it (batch_first=True)"
             if trace.kind == "layer"
             else None,

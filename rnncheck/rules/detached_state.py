@@ -69,7 +69,7 @@ def _finding(trace: Trace, cuts: Sequence[Cut]) -> Finding:
         location=at(trace, first.span),
         state=alone.name if alone else None,
         state_index=alone.index if alone else None,
-        steps=(0, len(trace.steps) - 1),
+        steps=(0, trace.last_step),
         suggestion=None if severity == "note" else "let the gradient through: use the state itself",
         related=tuple(Related(line, "cut here too") for line in lines),
         evidence={"by_value": "changes", "by_gradient": "not connected", "cut": first.way},

@@ -56,7 +56,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         severity="error",
         message=message,
         location=at(trace, found.span),
-        steps=(0, len(trace.steps) - 1),
+        steps=(0, trace.last_step),
         suggestion="keep what changes from step to step in the state, and leave branches on values to the framework "
         "(where, cond)",
         evidence={"form": found.way, "refused": found.refused, "largest_difference": found.gap},

@@ -60,7 +60,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         severity="note" if woken else "error",
         message=message,
         location=at(trace, method.deaf),
-        steps=(0, len(trace.steps) - 1),
+        steps=(0, trace.last_step),
         suggestion=None if woken else _suggestion(trace, [weight.name for weight in idle]),
         evidence={
             "by_value": "never",

@@ -103,7 +103,7 @@ def _whole(trace: Trace) -> Finding:
         location=at(trace, _where(trace, trace.slots) or next((span for span in method.produced if span), None)),
         state=single.name if single else None,
         state_index=single.index if single else None,
-        steps=(0, len(trace.steps) - 1),
+        steps=(0, trace.last_step),
         suggestion=_suggestion(trace, trace.slots, idle),
         related=(Related(line, f"{method.state_parameter} comes in here and has no effect"),) if line else (),
         evidence={
@@ -176,7 +176,7 @@ def _asleep(trace: Trace, *, woken: bool) -> Finding:
         severity="note",
         message=f"{name} has no influence with the weights as they are initialised; {outlook}.",
         location=at(trace, trace.method.returns),
-        steps=(0, len(trace.steps) - 1),
+        steps=(0, trace.last_step),
         evidence={"by_value": "never", "redrawn_weights": len(trace.conclusive_redraws), "reads_when_redrawn": woken},
         explained_by=_cause(trace),
     )
@@ -203,7 +203,7 @@ def _one(trace: Trace, slot: Slot) -> Finding:
         location=at(trace, _lost(trace, slot) or mistaken or (_where(trace, [slot], idle) if idle else produced)),
         state=slot.name,
         state_index=slot.index,
-        steps=(0, len(trace.steps) - 1),
+        steps=(0, trace.last_step),
         suggestion=_suggestion(trace, [slot], idle) if severity == "warning" else None,
         evidence={
             "by_value": "never",

@@ -54,7 +54,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         message=f"{trace.method.name}() remembers earlier sequences{through}: a fresh one gives other results after "
         "another one was run.",
         location=at(trace, leak.span),
-        steps=(0, len(trace.steps) - 1),
+        steps=(0, trace.last_step),
         suggestion=f"make {kept} a part of the state: take it with the state and return it there",
         evidence={"kept_in": list(leak.places)},
     )

@@ -65,7 +65,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             location=at(trace, mutation.span),
             state=slot.name,
             state_index=slot.index,
-            steps=(0, len(trace.steps) - 1),
+            steps=(0, trace.last_step),
             suggestion=suggestion,
             evidence={"container": mutation.container, "returned": mutation.returned, "queue": mutation.queue},
         )
@@ -79,7 +79,7 @@ def _whole(trace: Trace, mutation: Mutation) -> Finding:
         message=f"{trace.method.name}() puts other tensors into the {mutation.container} that the caller passed in as "
         f"{trace.method.state_parameter}.",
         location=at(trace, mutation.span),
-        steps=(0, len(trace.steps) - 1),
+        steps=(0, trace.last_step),
         suggestion=f"return a new {mutation.container}",
         evidence={"container": mutation.container, "returned": mutation.returned, "queue": False},
     )

@@ -51,7 +51,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         location=at(trace, fault.span),
         state=slot.name if slot else None,
         state_index=slot.index if slot else None,
-        steps=(fault.step, max(fault.step, len(trace.steps) - 1)),
+        steps=(fault.step, max(fault.step, trace.last_step)),
         suggestion="keep the argument of the root, the logarithm or the division away from where it is not defined",
         evidence={"first_value": fault.came_back, "initial_state": trace.initial.source},
     )

@@ -75,7 +75,7 @@ def _finding(trace: Trace, slot: Slot, still: Any) -> Finding:
         location=at(trace, produced or method.handed_back(slot.index)),
         state=slot.name,
         state_index=slot.index,
-        steps=(0, len(trace.steps) - 1),
+        steps=(0, trace.last_step),
         suggestion="put the new value of all units into the state",
         evidence={
             "frozen_units": int(still.sum()),

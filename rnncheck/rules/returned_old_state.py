@@ -126,7 +126,7 @@ def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding
         location=at(trace, _where(trace, slots, updates)),
         state=slots[0].name if len(slots) == 1 else None,
         state_index=slots[0].index if len(slots) == 1 else None,
-        steps=(0, len(trace.steps) - 1),
+        steps=(0, trace.last_step),
         suggestion=_suggestion(trace, slots, updates),
         related=tuple(Related(line, "computed here, then dropped") for line in _lines(updates)),
         evidence={
@@ -192,7 +192,7 @@ def _asleep(trace: Trace, slots: Sequence[Slot]) -> Finding:
         location=at(trace, trace.method.handed_back(slots[0].index)),
         state=slots[0].name if len(slots) == 1 else None,
         state_index=slots[0].index if len(slots) == 1 else None,
-        steps=(0, len(trace.steps) - 1),
+        steps=(0, trace.last_step),
         evidence={"redrawn_weights": len(trace.conclusive_redraws), "moves_when_redrawn": True},
     )
 

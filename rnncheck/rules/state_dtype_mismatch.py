@@ -53,7 +53,7 @@ def _finding(trace: Trace, change: Fault | Retyped, index: int) -> Finding:
         location=at(trace, change.span),
         state=slot.name,
         state_index=slot.index,
-        steps=(0, max(0, len(trace.steps) - 1)),
+        steps=(0, max(0, trace.last_step)),
         suggestion=f"return it as {change.went_in}",
         evidence={"went_in": change.went_in, "came_back": change.came_back, "initial_state": trace.initial.source},
     )

@@ -57,7 +57,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         message=f"{method.name}() returns the new {old_name(trace, other)} in the place of {old_name(trace, one)}, and "
         "the other way round.",
         location=at(trace, method.assembled or method.returns),
-        steps=(0, len(trace.steps) - 1),
+        steps=(0, trace.last_step),
         suggestion=_suggestion(trace) or "return the states in the order in which they are taken",
         evidence={"slots": [one.index, other.index], "by": trace.swap.by},
     )

@@ -97,7 +97,7 @@ def _finding(trace: Trace, slot: Slot | None, severity: Severity, message: str) 
         location=at(trace, produced),
         state=slot.name if slot else None,
         state_index=slot.index if slot else None,
-        steps=(0, len(trace.steps) - 1),
+        steps=(0, trace.last_step),
         suggestion=None
         if severity == "note"
         else f"add a term of {method.input_parameter} that the old state does not multiply",

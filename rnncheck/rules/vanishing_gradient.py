@@ -50,7 +50,7 @@ def check(trace: Trace) -> Iterator[Finding]:
         message=f"The gradient through the state of {method.name}() shrinks to {trace.decay:.0e} of itself at every "
         f"step: its half-life is {half_life:.2f} steps.",
         location=at(trace, produced),
-        steps=(0, len(trace.steps) - 1),
+        steps=(0, trace.last_step),
         suggestion="give the old state more weight in the new one, or start the recurrent weights larger",
         evidence={"decay_per_step": trace.decay, "half_life_in_steps": half_life},
     )
