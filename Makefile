@@ -7,7 +7,7 @@ ZOO := .venv-zoo
 
 PYTHONS ?= python3.10 python3.12 python3.13
 
-.PHONY: demo test lint unit torch tf zoo mutants pythons docs bench lock clean
+.PHONY: demo test lint unit torch tf zoo stability mutants pythons docs bench lock clean
 
 demo: $(READY)
 	@$(BIN)/python sample_cells/demo.py
@@ -63,6 +63,11 @@ SEEDS ?= 20
 zoo: $(ZOO)/.ready
 	$(ZOO)/bin/python zoo/reproduce.py
 	$(ZOO)/bin/python zoo/run.py --seeds $(SEEDS)
+
+# Every sample cell and every cell of the zoo under many seeds: writes docs/stability.md. For half a day; it can be
+# stopped, and goes on where it was.
+stability: $(ZOO)/.ready
+	$(ZOO)/bin/python zoo/stability.py
 
 # The same cells, broken on purpose: writes docs/mutants.md and which of the mutants make test runs. For twenty minutes
 # or so; one mutant in ten: make mutants EVERY=10

@@ -180,7 +180,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=20, help="how many seeds each entry is checked under")
     parser.add_argument("--only", action="append", help="packages, or beginnings of targets; repeatable")
     parser.add_argument("--output", type=Path, help="the table to write (docs/zoo.md, for all entries)")
-    parser.add_argument("--limit", type=float, default=600, help="seconds that one entry may take")
+    parser.add_argument("--limit", type=float, default=1800, help="seconds that one entry may take")
     parser.add_argument("--jobs", type=int, default=2, help="entries that run at a time")
     given = parser.parse_args()
     chosen = [
