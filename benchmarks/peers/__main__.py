@@ -4,6 +4,7 @@
     PYTHONPATH=.:benchmarks python -m peers --only ignored-recurrence --tool ruff
 
 Each tool has a process of its own for each defect; one that crashes, hangs or cannot be imported is reported as such.
+Exit status: 1 if a tool found what rnncheck did not.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from peers.defects import DEFECTS, Defect
-from peers.document import Answer, document
+from peers.document import Answer, document, missed
 from peers.judge import Judgement, judge
 from peers.remarks import Remark
 from peers.tools import TOOLS, Tool
@@ -74,10 +75,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for tool in tools:
             answers[tool.name, defect.name] = answer = ask(tool, defect, given.runs, given.limit)
             print(show(tool, defect, answer), flush=True)
-    if not given.only and not given.tool:
-        versions = {tool.name: importlib.metadata.version(tool.package) for tool in TOOLS if tool.package}
-        PAGE.write_text(document(answers, versions, given.runs), encoding="utf-8")
-    return 0
+    if given.only or given.tool:
+        return 0
+    versions = {tool.package: importlib.metadata.version(tool.package) for tool in TOOLS if tool.package}
+    PAGE.write_text(document(answers, versions, given.runs), encoding="utf-8")
+    behind = list(missed(answers))
+    print("", *(f"found by others alone: {line}" for line in behind), sep="\n")
+    return int(bool(behind))
 
 
 if __name__ == "__main__":

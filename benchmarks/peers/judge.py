@@ -1,6 +1,6 @@
 """What counts: found or not, cause and line named or not, false alarm or not. A rule, not an opinion.
 
-- Found: a remark on the broken cell that is not made of its twin.
+- Found: an alarm, or advice that names the cause, about the broken cell and not about its twin.
 - Cause named: such a remark has, as a word of its own, the variable or the weight at fault or a term of the defect.
 - Line named: such a remark names a line at fault.
 - False alarm: a failure or a warning on the twin. Mere advice is none.
@@ -32,7 +32,12 @@ class Judgement:
 
 def judge(defect: Defect, broken: Sequence[Remark], repaired: Sequence[Remark]) -> Judgement:
     """Judge by what was said of the broken cell and of its twin."""
-    telling = [remark for remark in broken if remark.check not in _checks(repaired)]
+    alike = {remark.check for remark in repaired}
+    telling = [
+        remark
+        for remark in broken
+        if remark.check not in alike and (remark.level == "alarm" or names_cause(defect, remark.message))
+    ]
     false = [remark for remark in repaired if remark.level == "alarm"]
     return Judgement(
         found=bool(telling),
@@ -47,7 +52,3 @@ def names_cause(defect: Defect, message: str) -> bool:
     """Whether a message has a name at fault, spelled as in the code, or one of the defect's terms."""
     named = any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", message) for name in defect.names)
     return named or any(re.search(rf"(?<![^\W_])({words})(?![^\W_])", message, re.IGNORECASE) for words in defect.words)
-
-
-def _checks(remarks: Sequence[Remark]) -> set[str]:
-    return {remark.check for remark in remarks}

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# Widths that hardware likes, so that no tool has a word to say about them.
 INPUT_SIZE = HIDDEN_SIZE = OUTPUT_SIZE = 8
 BATCH, STEPS = 4, 7
 LEARNING_RATE = 1e-2
@@ -34,12 +33,13 @@ def cell(path: Path, seed: int = 0) -> nn.Module:
     return load(path)(INPUT_SIZE, HIDDEN_SIZE)
 
 
-def initial_state(cell: nn.Module, batch: int) -> Any:
-    """Zeros: as the cell gives them, a pair for a cell that takes ``state``, else one tensor."""
+def initial_state(cell: nn.Module, like: Tensor) -> Any:
+    """Zeros as the inputs: from the cell's own method, a pair for a cell that takes ``state``, else one tensor."""
     if hasattr(cell, "init_hidden"):
-        return cell.init_hidden(batch)
-    zeros = [next(cell.parameters()).new_zeros(batch, HIDDEN_SIZE) for _ in range(2)]
-    return tuple(zeros) if takes_pair(cell) else zeros[0]
+        given = cell.init_hidden(like.shape[0])
+        return tuple(slot.to(like) for slot in given) if isinstance(given, tuple) else given.to(like)
+    zeros = like.new_zeros(like.shape[0], HIDDEN_SIZE)
+    return (zeros, zeros.clone()) if takes_pair(cell) else zeros
 
 
 def takes_pair(cell: nn.Module) -> bool:
@@ -64,7 +64,7 @@ class Unrolled(nn.Module):
         self.head = nn.Linear(HIDDEN_SIZE, OUTPUT_SIZE)
 
     def forward(self, sequence: Tensor) -> Tensor:
-        state = initial_state(self.cell, sequence.shape[0])
+        state = initial_state(self.cell, sequence)
         for x in sequence.unbind(1):
             output, state = step(self.cell, x, state)
         return self.head(output)

@@ -9,5 +9,5 @@ class NoHistoryCell(nn.Module):
         self.recurrent = nn.Linear(hidden_size, hidden_size)
 
     def forward(self, x, h):
-        context = h.detach().mean(dim=1, keepdim=True)
+        context = h.mean(dim=1, keepdim=True)
         return torch.tanh(self.input(x) + self.recurrent(h) + context)

@@ -35,8 +35,8 @@ TOOLS = (
         "torch-audit",
         "torch_audit",
         "torch-audit",
-        "`audit_dynamic(model, optimizer=..., every_n_steps=1)` around three training steps. `WARN` and above are "
-        "alarms, `INFO` is advice.",
+        "`audit_dynamic(model, optimizer=..., every_n_steps=1)` around three training steps, without the hints "
+        "about hardware (TA200 to TA203). `WARN` and above are alarms, `INFO` is advice.",
     ),
     Tool(
         "pytest-torch",

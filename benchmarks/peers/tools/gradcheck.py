@@ -12,7 +12,7 @@ from peers.remarks import Remark, raised
 
 
 def examine(path: Path) -> list[Remark]:
-    cell = model.cell(path).double()
+    cell = model.cell(path).double().eval()
     sizes = [model.INPUT_SIZE, *([model.HIDDEN_SIZE] * (2 if model.takes_pair(cell) else 1))]
     values = [torch.randn(model.BATCH, size, dtype=torch.float64, requires_grad=True) for size in sizes]
 

@@ -20,7 +20,7 @@ class Failures:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            self.remarks.append(self._remark(report.location[2].split("[")[0], report.longrepr))
+            self.remarks.append(self._remark(report.location[2].split("[")[0].split(".")[-1], report.longrepr))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:

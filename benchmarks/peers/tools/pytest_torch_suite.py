@@ -44,7 +44,7 @@ def test_streaming(cell: nn.Module) -> None:
         return torch.stack(outputs, 1), state
 
     def start() -> Any:
-        return model.initial_state(cell, model.BATCH)
+        return model.initial_state(cell, model.batch()[0])
 
     assert_streaming_equivalent(
         lambda sequence: run(sequence, start())[0], run, model.batch()[0], chunk_sizes=(1, 3), init_state=start
