@@ -11,43 +11,17 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import json
-import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from peers.asking import ask
 from peers.defects import DEFECTS, Defect
 from peers.document import Answer, document, missed
-from peers.judge import Judgement, judge
-from peers.remarks import Remark
 from peers.tools import TOOLS, Tool
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "peers.md"
-
-
-def ask(tool: Tool, defect: Defect, runs: int, limit: float) -> Answer:
-    """What one tool makes of one defect, in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        for which in ("repaired", "broken"):
-            (Path(folder) / which).mkdir()
-            (Path(folder) / which / "cell.py").write_text(defect.source(which), encoding="utf-8")
-        command = [sys.executable, "-m", "peers.worker", tool.module, folder, str(runs)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        try:
-            done = subprocess.run(command, env=environment, timeout=limit, capture_output=True, text=True, check=False)
-        except subprocess.TimeoutExpired:
-            return Answer(Judgement(failed=f"no answer within {limit:.0f} s"))
-    said = {answer["which"]: answer for answer in map(json.loads, done.stdout.splitlines())}
-    if done.returncode or len(said) != 2:
-        last = done.stderr.strip().splitlines()[-1:] or ["nothing said"]
-        return Answer(Judgement(failed=f"exit status {done.returncode}: {last[0]}"))
-    remarks = {which: [Remark.from_json(item) for item in answer["remarks"]] for which, answer in said.items()}
-    times = [(check, forward) for check, forward in said["repaired"]["seconds"]]
-    return Answer(judge(defect, remarks["broken"], remarks["repaired"]), tuple(times))
 
 
 def show(tool: Tool, defect: Defect, answer: Answer) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import rnncheck
 from peers.defects import DEFECTS, OF_RNNCHECK, OF_THE_PEERS, Defect
 from peers.judge import Judgement
-from peers.model import BATCH, HIDDEN_SIZE, LEARNING_RATE, STEPS
+from peers.setting import BATCH, HIDDEN_SIZE, LEARNING_RATE, STEPS
 from peers.tools import TOOLS
 
 WIDTH = 120

@@ -11,9 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-INPUT_SIZE = HIDDEN_SIZE = OUTPUT_SIZE = 8
-BATCH, STEPS = 4, 7
-LEARNING_RATE = 1e-2
+from peers.setting import BATCH, HIDDEN_SIZE, INPUT_SIZE, LEARNING_RATE, OUTPUT_SIZE, STEPS
+
 loss = nn.functional.mse_loss
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+
 import pytest
+from peers.asking import understood
 from peers.defects import DEFECTS, OF_RNNCHECK, Defect
 from peers.document import mark, table
 from peers.judge import Judgement, judge, names_cause
@@ -72,6 +76,33 @@ def test_an_exception_names_the_lines_of_the_cell_that_it_passed(tmp_path) -> No
     (remark,) = raised("training", lambda: namespace["forward"](), path)
     assert remark == Remark("training", "ZeroDivisionError: division by zero", (2,))
     assert raised("training", lambda: None, path) == []
+
+
+def said(which: str, remarks: list[dict], seconds: list[list[float]]) -> str:
+    return json.dumps({"which": which, "remarks": remarks, "seconds": seconds}) + "\n"
+
+
+def test_what_a_process_wrote_is_judged_and_timed_on_the_twin(defect: Defect) -> None:
+    remark = {"check": "streaming", "message": "W_hh differs", "lines": [1], "level": "alarm"}
+    written = said("repaired", [], [[0.5, 0.1]]) + said("broken", [remark], [])
+    answer = understood(defect, subprocess.CompletedProcess([], 0, written, ""))
+    assert answer.judgement == Judgement(found=True, cause=True, line=True, checks=("streaming",))
+    assert answer.times == ((0.5, 0.1),)
+
+
+@pytest.mark.parametrize(
+    ("status", "stderr", "failed"),
+    [
+        (-11, "", "exit status -11: nothing said"),
+        (1, "Traceback\nModuleNotFoundError: No module named 'peer'\n", "exit status 1: ModuleNotFoundError"),
+        (0, "gone after the twin", "exit status 0: gone after the twin"),
+    ],
+)
+def test_a_process_that_ended_early_gave_no_answer(defect: Defect, status: int, stderr: str, failed: str) -> None:
+    done = subprocess.CompletedProcess([], status, said("repaired", [], []), stderr)
+    judgement = understood(defect, done).judgement
+    assert (judgement.failed or "").startswith(failed)
+    assert not judgement.found
 
 
 @pytest.mark.parametrize(

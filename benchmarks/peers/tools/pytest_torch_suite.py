@@ -11,9 +11,9 @@ import torch
 from pytest_torch import ModelSuite, assert_gradcheck, assert_streaming_equivalent, assert_torchscript_parity
 from torch import Tensor, nn
 
-from peers import model
+from peers import model, setting
 
-LEARNING = {"lr": model.LEARNING_RATE}
+LEARNING = {"lr": setting.LEARNING_RATE}
 
 
 @pytest.fixture
@@ -71,5 +71,5 @@ def _path() -> Path:
 
 
 def _step_inputs(cell: nn.Module) -> list[Tensor]:
-    sizes = [model.INPUT_SIZE, *([model.HIDDEN_SIZE] * (2 if model.takes_pair(cell) else 1))]
-    return [torch.randn(model.BATCH, size) for size in sizes]
+    sizes = [setting.INPUT_SIZE, *([setting.HIDDEN_SIZE] * (2 if model.takes_pair(cell) else 1))]
+    return [torch.randn(setting.BATCH, size) for size in sizes]
