@@ -79,7 +79,7 @@ $(ZOO)/.ready: requirements/dev.lock requirements/bare.txt zoo/small.txt zoo/req
 	@touch $@
 
 # What people use today, side by side with rnncheck on the same defects: writes docs/peers.md. In .venv-peers, for
-# twenty minutes or so.
+# half an hour or so. Fails while one of them finds what rnncheck does not.
 peers: $(PEERS)/.ready
 	PYTHONPATH=.:benchmarks $(PEERS)/bin/python -m peers
 
