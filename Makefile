@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ZOO := .venv-zoo
+PEERS := .venv-peers
 
 PYTHONS ?= python3.10 python3.12 python3.13
 
-.PHONY: demo test lint unit torch tf zoo stability mutants pythons docs bench lock clean
+.PHONY: demo test lint unit torch tf zoo stability mutants peers pythons docs bench lock clean
 
 demo: $(READY)
 	@$(BIN)/python sample_cells/demo.py
@@ -80,6 +81,17 @@ $(ZOO)/.ready: requirements/dev.lock requirements/bare.txt zoo/small.txt zoo/req
 	$(ZOO)/bin/pip install --quiet --disable-pip-version-check -r requirements/dev.lock
 	$(ZOO)/bin/pip install --quiet --disable-pip-version-check --no-deps -r zoo/requirements.txt
 	$(ZOO)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What people use today, side by side with rnncheck on the same defects: writes docs/peers.md. In .venv-peers, for
+# half an hour or so. Fails while one of them finds what rnncheck does not.
+peers: $(PEERS)/.ready
+	PYTHONPATH=.:benchmarks $(PEERS)/bin/python -m peers
+
+$(PEERS)/.ready: benchmarks/peers/requirements.txt benchmarks/peers/tools.txt requirements/dev.lock
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/peers/tools.txt
 	@touch $@
 
 # Pins for Python 3.10 to 3.13 on every platform. torch on Linux finds its own CUDA packages where it needs them.
