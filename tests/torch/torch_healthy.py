@@ -169,6 +169,9 @@ class KeptBesideSparseWeights(nn.Module):
         logits = self.project(F.relu(self.wide(code) - 0.5))
         return code, (code, logits)
 
+    def decode(self, code):
+        return self.spare(code)
+
 
 class StepCounter(nn.Module):
     def __init__(self, input_size, hidden_size):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from traces import UNITS, behaviour, computed, layer, stuck, trace
 
-from rnncheck.findings import Finding, Suppression
+from rnncheck.findings import Finding, Severity, Suppression
 from rnncheck.rules import IDS, by_id
 from rnncheck.rules.base import Rule
 from rnncheck.run import apply
@@ -524,6 +524,19 @@ class TestRunningRules:
         assert {finding.rule: finding.explained_by for finding in findings} == {
             "a": None, "b": "a", "c": "a", "d": None, "e": "d", "f": None, "g": None,
         }  # fmt: skip
+
+    def test_a_note_explains_notes_alone(self) -> None:
+        def says(rule: str, severity: Severity, cause: str | None) -> Rule:
+            return Rule(rule, "", lambda trace: [Finding(rule, severity, "", explained_by=cause)])
+
+        rules = [says("a", "note", None), says("b", "warning", "a"), says("c", "note", "a"), says("d", "note", "b")]
+        findings, _ = apply(trace(), Settings(), rules)
+        assert {finding.rule: finding.explained_by for finding in findings} == {
+            "a": None,
+            "b": None,
+            "c": "a",
+            "d": "b",
+        }
 
     def test_selecting_a_consequence_makes_it_a_finding_of_its_own(self) -> None:
         given = found(stuck(), select=("unchanged-initial-state",))
