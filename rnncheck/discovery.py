@@ -303,7 +303,9 @@ class Search:
             except NotAccepted:
                 for slot, (before, after) in enumerate(zip(*dtypes)):
                     if before != after and (declared or after.startswith("float")):
-                        self.misfits.append(Misfit(bound, self.shape, "state-dtype-mismatch", slot, 0, before, after))
+                        # The declared state came back whole, and the step refused it: it is no other.
+                        misfit = Misfit(bound, self.shape, "state-dtype-mismatch", slot, 0, before, after, declared)
+                        self.misfits.append(misfit)
                 raise
             parts = split(again, reading, skeleton, backend, form)
             if parts is None or [tuple(leaf.shape) for leaf in parts[2]] != shapes:

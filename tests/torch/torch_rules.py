@@ -2559,6 +2559,28 @@ class WidensOnItsOwnLineRepaired(WidensOnItsOwnLine):
         return h
 
 
+class WidensWhatItDeclares(nn.Module):
+    """One tensor of as many rows as the list has parts would be taken as well, and its rows would mix."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.ih, self.hh = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+    def init_hidden(self, batch_size):
+        return [torch.zeros(batch_size, self.hidden_size)]
+
+    def forward(self, x, state):
+        h_new = torch.tanh(self.ih(x) + self.hh(state[0]))
+        return h_new, [h_new.double()]  # expect: state-dtype-mismatch error 0
+
+
+class WidensWhatItDeclaresRepaired(WidensWhatItDeclares):
+    def forward(self, x, state):
+        h_new = torch.tanh(self.ih(x) + self.hh(state[0]))
+        return h_new, [h_new]
+
+
 # 11. nonfinite-state
 
 
