@@ -52,6 +52,9 @@ def check_target(
                 raise
             yield no_verdict(text, _interrupted(error), settings)
             return
+        except Exception as error:
+            yield no_verdict(text, _own_defect(error), settings)
+            return
         for index, item in enumerate(loaded[skip:], skip + 1):
             name = (item.target or text) if isinstance(item, RnncheckError) else item.name
             announce(Step("checking", name, len(loaded) - index))

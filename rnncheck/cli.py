@@ -164,9 +164,11 @@ def command(
         given["select"], given["ignore"] = _names(select), _names(ignore)
         settings = configured(Path.cwd(), given)
         coloured = _colored(color, output_file)
+        file = output_file.absolute() if output_file is not None else None
     except UsageError as error:
         raise typer.BadParameter(str(error)) from error
-    file = output_file.absolute() if output_file is not None else None
+    except FileNotFoundError as error:
+        raise typer.BadParameter("The current folder is no longer there.") from error
     status = _run(targets, settings, context.obj, coloured, file)
     # What the target wrote past the redirection still lies in the buffer; it goes to stderr.
     for stream in (sys.__stdout__, sys.stdout, sys.stderr):

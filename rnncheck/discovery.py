@@ -303,7 +303,9 @@ class Search:
             except NotAccepted:
                 for slot, (before, after) in enumerate(zip(*dtypes)):
                     if before != after and (declared or after.startswith("float")):
-                        self.misfits.append(Misfit(bound, self.shape, "state-dtype-mismatch", slot, 0, before, after))
+                        # The declared state came back whole, and the step refused it: it is no other.
+                        misfit = Misfit(bound, self.shape, "state-dtype-mismatch", slot, 0, before, after, declared)
+                        self.misfits.append(misfit)
                 raise
             parts = split(again, reading, skeleton, backend, form)
             if parts is None or [tuple(leaf.shape) for leaf in parts[2]] != shapes:
@@ -425,6 +427,7 @@ class Search:
                 state_first=not callee.signature.input_first,
                 names=_returned_names(self.cell, callee.method),
             )
+        fitting = []
         for way, is_likely in ways:
             if likely and not is_likely:
                 continue
@@ -437,8 +440,10 @@ class Search:
                 if reading.over_time and reading.at is not None and skeleton.size > 1:
                     continue
                 if _fits(returned, reading, skeleton, shapes, backend, callee.form):
-                    return reading
-        return None
+                    fitting.append(reading)
+        # What comes back in the container that went in is the state, however a tensor beside it is called.
+        alike = [reading for reading in fitting if _alike(returned, reading, skeleton, backend)]
+        return next(iter(alike or fitting), None)
 
     def complaints(self) -> list[str]:
         """The texts of what the cell raised, each once."""
@@ -542,6 +547,14 @@ def _runs_over_time(callee: Callee) -> bool:
 def _returned_names(cell: Any, method: str) -> tuple[str, ...]:
     function = source.function_of(code_of(getattr(type(cell), method, None)))
     return usage.returned_parts(function) if function is not None else ()
+
+
+def _alike(returned: Any, reading: Reading, skeleton: Structure, backend: Backend) -> bool:
+    """Whether what is read as the state is a container such as went in, and no parts that are put together for it."""
+    parts = None if isinstance(reading.at, tuple) else reading.split(returned)
+    found = structure.LEAF if parts is None else flatten(parts[1], backend.is_tensor)[0]
+    same = found.kind == skeleton.kind and (found.kind != "named" or found.type is skeleton.type)
+    return same and not skeleton.is_leaf
 
 
 def _fits(

@@ -245,7 +245,12 @@ def _misfit(misfit: Misfit, built: Built, settings: Settings) -> Observed:
         Slot(slot, name, array.shape[1:], backend.dtype(bound.initial[slot]))
         for slot, (name, array) in enumerate(zip(names, start))
     )
-    fault = Fault(misfit.rule, misfit.slot, misfit.step, returns, misfit.went_in, misfit.came_back)
+    where = returns
+    if misfit.rule == "state-dtype-mismatch" and misfit.slot is not None:
+        leaf = bound.split(returned)[2][misfit.slot]
+        lines = [binding.line for binding in record.bindings if binding.value is leaf and binding.frame == record.step]
+        where = source.span(trace.method.path, lines[0]) if lines else returns
+    fault = Fault(misfit.rule, misfit.slot, misfit.step, where, misfit.went_in, misfit.came_back)
     method = dataclasses.replace(trace.method, returns=returns, bindings=bindings)
     convention = bound.convention.describe(names).partition(" -> ")[0]
     trace = dataclasses.replace(trace, slots=slots, method=method, fault=fault)
@@ -458,12 +463,16 @@ def _swap(
     bound: Bound, lab: Lab, main: Run, probe: Probe, bindings: Sequence[Sequence[str]], method: Method
 ) -> Swap | None:
     keys = [(name,) if name else () for name in bound.convention.state.names()]
-    old = [(*known, *key) for known, key in zip(bindings, keys)]
-    variables = [[name for name in known if name.isidentifier()] for known in bindings]
-    if all(variables):
-        # Where the code unpacks the state, its own names count: the fields' may be those that it takes for others.
-        old = [tuple(known) for known in variables]
-    return order.swapped(lab, main, probe, old, method.returned_names)
+    old = _variables(bindings) or [(*known, *key) for known, key in zip(bindings, keys)]
+    new = _variables(method.returned_names) or method.returned_names
+    return order.swapped(lab, main, probe, old, new)
+
+
+def _variables(names: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Per slot the names that the code has for it by itself; nothing where one has none. A field's name tells where a
+    value was put, which may be where another belongs."""
+    variables = [tuple(name for name in known if name.isidentifier()) for known in names]
+    return variables if all(variables) else []
 
 
 def _certain(behaviour: Behaviour, main: Run, connected: Sequence[bool]) -> bool:

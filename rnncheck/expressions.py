@@ -55,11 +55,13 @@ class Expression:
         tree = ast.parse(self.text.strip(), mode="eval").body
         try:
             return _value(tree, scope)
-        except (_Unresolved, UsageError) as error:
+        except Exception as error:
             if not any(isinstance(node, ast.Call) for node in ast.walk(tree)):
                 return self.text
             if isinstance(error, UsageError):
                 raise UsageError(f"{option} {error.message}", hint=error.hint, details=error.details) from error
+            if not isinstance(error, _Unresolved):
+                raise UsageError(f"{option} {self.text} raised {usertrace.summary(error)}.") from error
             raise UsageError(
                 f"{option} {self.text}: {error}.", hint="Names are written in full: package.module.Name."
             ) from error
@@ -98,12 +100,11 @@ def expression(text: str) -> Expression | None:
 
 
 def _dotted(node: ast.expr) -> list[str] | None:
-    if isinstance(node, ast.Name):
-        return [node.id]
-    if isinstance(node, ast.Attribute):
-        parts = _dotted(node.value)
-        return None if parts is None else [*parts, node.attr]
-    return None
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return [node.id, *reversed(parts)] if isinstance(node, ast.Name) else None
 
 
 def _value(node: ast.expr, scope: Mapping[str, Any]) -> Any:
@@ -146,7 +147,7 @@ def _named(parts: list[str], scope: Mapping[str, Any]) -> Any:
     elif not rest and first in _SAFE:
         return _SAFE[first]
     else:
-        if not rest or importlib.util.find_spec(first) is None:
+        if not rest or not _importable(first):
             raise _Unresolved(f"there is no module '{first}'" if rest else f"there is no '{first}'")
         found, path = _imported(first), first
     for name in rest:
@@ -163,6 +164,10 @@ def _named(parts: list[str], scope: Mapping[str, Any]) -> Any:
     return found
 
 
+def _importable(name: str) -> bool:
+    return name in sys.modules or importlib.util.find_spec(name) is not None
+
+
 def _imported(name: str) -> Any:
     try:
         return importlib.import_module(name)
@@ -170,6 +175,11 @@ def _imported(name: str) -> Any:
         raise
     except Exception as error:
         raise UsageError(f"{name}: importing it raised {usertrace.summary(error)}.") from error
+
+
+def in_range(number: float) -> bool:
+    """Whether a number is one that every reader of JSON has: not infinite, not NaN, no whole number beyond floats."""
+    return abs(number) <= sys.float_info.max
 
 
 def text_of(value: Any) -> str:
@@ -183,6 +193,8 @@ def text_of(value: Any) -> str:
         return "{" + ", ".join(f"{text_of(key)}: {text_of(part)}" for key, part in value.items()) + "}"
     if isinstance(value, enum.Enum):
         return f"{text_of(type(value))}.{value.name}"
+    if isinstance(value, int) and not in_range(value):
+        return hex(value)
     if isinstance(value, (Made, Expression, str, int, float, complex, bool, type(None))):
         return repr(value)
     name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)

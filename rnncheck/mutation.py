@@ -60,9 +60,10 @@ def _of(lab: Lab, step: Step) -> Iterator[Mutation]:
         tensor = step.passed[slot]
         value, before = step.afterwards[slot], step.previous[slot]
         if different(value, before):
-            yield Mutation(
-                slot, None, step.leaves[slot] is tensor, _is_queue(before, value, lab.bound.rows_axis(slot)), None
-            )
+            rows, returned = lab.bound.rows_axis(slot), step.returned[slot]
+            # What comes back of a queue is that queue.
+            queue = _is_queue(before, value, rows) and _is_queue(before, returned, rows)
+            yield Mutation(slot, None, step.leaves[slot] is tensor, queue, None)
         elif len(now) == len(step.passed) and now[slot] is not tensor:
             yield Mutation(slot, type(held[0]).__name__ if held else "container", handed_back, False, None)
 

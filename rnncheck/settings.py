@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import fnmatch
+import math
 import re
 import sys
 from collections.abc import Collection, Mapping
@@ -19,6 +20,7 @@ INITIAL_STATES = ("cell", "zeros", "ones", "random")
 DTYPES = ("float16", "float32", "float64", "bfloat16")
 FAIL_ON = ("error", "warning", "never")
 FORMATS = ("full", "concise", "json")
+LARGEST = 2**31 - 1
 COLORS = ("auto", "always", "never")
 
 
@@ -97,20 +99,21 @@ class Settings:
             _one_of(name, getattr(self, name), allowed)
         if self.dtype is not None:
             _one_of("dtype", self.dtype, DTYPES)
-        for name in ("steps", "batch"):
-            if not _whole(getattr(self, name)) or getattr(self, name) < 1:
-                raise UsageError(f"{_option(name)} takes a whole number from 1, not {getattr(self, name)!r}.")
-        if not _whole(self.jobs) or self.jobs < 1:
-            raise UsageError(f"--jobs takes a whole number from 1, not {self.jobs!r}.")
+        if self.method is not None and not isinstance(self.method, str):
+            raise UsageError(f"--method takes the name of one, not {self.method!r}.")
+        for name in ("defs_only", "isolate"):
+            if not isinstance(getattr(self, name), bool):
+                raise UsageError(f"{name.replace('_', '-')} is true or false, not {getattr(self, name)!r}.")
+        for name in ("steps", "batch", "jobs"):
+            if not _size(getattr(self, name)):
+                raise UsageError(f"{_option(name)} takes {SIZES}, not {getattr(self, name)!r}.")
         if isinstance(self.timeout, bool) or not isinstance(self.timeout, (int, float)) or not 0 < self.timeout < 1e6:
             raise UsageError(f"--timeout takes seconds, more than 0, not {self.timeout!r}.")
         if self.memory is not None and (not _whole(self.memory) or self.memory < 1):
             raise UsageError(f"--memory takes {MEMORY_FORMS}, not {self.memory!r}.")
-        if not _whole(self.seed) or not 0 <= self.seed < 2**31:
-            raise UsageError(f"--seed takes a whole number from 0 to {2**31 - 1}, not {self.seed!r}.")
-        if self.input_shape is not None and not (
-            self.input_shape and all(_whole(size) and size > 0 for size in self.input_shape)
-        ):
+        if not _whole(self.seed) or not 0 <= self.seed <= LARGEST:
+            raise UsageError(f"--seed takes a whole number from 0 to {LARGEST}, not {self.seed!r}.")
+        if self.input_shape is not None and not (self.input_shape and all(map(_size, self.input_shape))):
             raise UsageError("--input-shape takes whole numbers from 1, such as 10 or 3,16,16.")
         for name in ("kwargs", "call_kwargs"):
             _check_arguments(name, getattr(self, name))
@@ -134,6 +137,13 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+SIZES = f"a whole number from 1 to {LARGEST}"
+
+
+def _size(value: Any) -> bool:
+    return _whole(value) and 1 <= value <= LARGEST
+
+
 def _check_arguments(name: str, given: Any) -> None:
     if not isinstance(given, Mapping) or not all(isinstance(key, str) and key.isidentifier() for key in given):
         raise UsageError(f"{_option(name)} takes arguments by their names, such as {{'size': 8}}, not {given!r}.")
@@ -154,7 +164,7 @@ def _check_state(parts: Any) -> None:
         if names.count(name) > 1:
             raise UsageError(f"--state names the part '{name}' more than once.")
     for part in parts:
-        if not all(_whole(size) and size > 0 for size in part.shape):
+        if not all(map(_size, part.shape)):
             raise UsageError(f"--state takes {STATE_FORMS}, not '{'x'.join(map(str, part.shape))}'.")
 
 
@@ -182,8 +192,16 @@ def _part(given: Any) -> StateShape:
 def _row(given: Any) -> tuple[Any, ...]:
     """The shape of one row: a number, several, or text such as ``4x6x7``."""
     if isinstance(given, str):
-        given = [int(size) if size.strip().isdecimal() else size for size in given.split("x")]
+        given = [_number(size) for size in given.split("x")]
     return tuple(given) if isinstance(given, (list, tuple)) else (given,)
+
+
+def _number(text: str) -> int | str:
+    try:
+        return int(text) if text.strip().isdecimal() else text
+    except ValueError:
+        # More digits than Python reads.
+        return text
 
 
 MEMORY_FORMS = "a size such as 8G or 500M"
@@ -194,9 +212,10 @@ def memory_size(given: Any) -> int:
     if _whole(given):
         return int(given)
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", str(given), re.IGNORECASE)
-    if found is None:
+    size = float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " ") if found else math.inf
+    if size == math.inf:
         raise UsageError(f"--memory takes {MEMORY_FORMS}, not {given!r}.")
-    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+    return int(size)
 
 
 def _option(name: str) -> str:
@@ -304,7 +323,10 @@ def _pyproject(folder: Path) -> Path | None:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"{path} could not be read: {error.strerror}.") from error
     if "tool.rnncheck" not in text:
         return {}
     if sys.version_info >= (3, 11):
@@ -312,9 +334,11 @@ def _read(path: Path) -> Mapping[str, Any]:
     else:
         import tomli as tomllib
     try:
-        table = tomllib.loads(text).get("tool", {}).get("rnncheck", {})
-    except tomllib.TOMLDecodeError as error:
+        table: Any = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from error
-    if not isinstance(table, dict):
-        raise UsageError(f"{path}: [tool.rnncheck] is not a table.")
-    return table
+    for name in ("tool", "rnncheck"):
+        table = table.get(name, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: [tool.rnncheck] is not a table.")
+    return dict(table)

@@ -70,17 +70,18 @@ def parse(text: str) -> Spec:
     file, _, attribute = text.rpartition(":")
     if file.endswith(".py"):
         return Spec(text, path=Path(file), attribute=_attribute(text, attribute))
-    if text.endswith(".py") or os.sep in text or text in (".", "..") or Path(text).is_dir():
+    if text.endswith(".py") or os.sep in text or os.path.isdir(text):
         return Spec(text, path=Path(text))
-    if Path(text).is_file():
+    if os.path.isfile(text):
         raise TargetError(f"{text} is not a Python file.", hint="Type module:Attr, file.py:Attr, file.py or a folder.")
+    module = file or text
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise TargetError(f"'{module}' is not the name of a module.", hint="Type module:Attr, file.py:Attr or file.py.")
     if not file:
         parent, _, last = text.rpartition(".")
-        is_module = Path(*text.split(".")).with_suffix(".py").is_file() or not parent
+        is_module = os.path.isfile(text.replace(".", os.sep) + ".py") or not parent
         meant = f"{text}:MyCell" if is_module else f"{parent}:{last}"
         raise TargetError(f"'{text}' names no attribute.", hint=f"Did you mean: rnncheck {meant}")
-    if not all(part.isidentifier() for part in file.split(".")):
-        raise TargetError(f"'{file}' is not the name of a module.", hint="Type module:Attr, file.py:Attr or file.py.")
     return Spec(text, module=file, attribute=_attribute(text, attribute))
 
 
@@ -102,9 +103,10 @@ def load(spec: Spec, *, defs_only: bool = False) -> list[Loaded | TargetError]:
             assert spec.module is not None
             found = _Module(_import(spec.module))
             return [_named(spec, found, spec.module)]
-        if spec.path.is_dir():
+        # The functions of os.path take what cannot be looked at, such as too long a name, for what is not there.
+        if os.path.isdir(spec.path):
             return _load_folder(spec.path, defs_only)
-        if not spec.path.is_file():
+        if not os.path.isfile(spec.path):
             close = difflib.get_close_matches(spec.path.name, [path.name for path in _siblings(spec.path)])
             hint = f"Did you mean: {', '.join(str(spec.path.parent / name) for name in close)}" if close else None
             raise TargetError(f"There is no file {spec.path}.", hint=hint)
@@ -115,18 +117,20 @@ def load(spec: Spec, *, defs_only: bool = False) -> list[Loaded | TargetError]:
 
 
 def _siblings(path: Path) -> list[Path]:
-    return sorted(path.parent.glob("*.py")) if path.parent.is_dir() else []
+    return sorted(path.parent.glob("*.py")) if os.path.isdir(path.parent) else []
 
 
 def _load_folder(folder: Path, defs_only: bool) -> list[Loaded | TargetError]:
     loaded: list[Loaded | TargetError] = []
     files = sorted(
-        path for path in folder.rglob("*.py") if not any(_hidden(part) for part in path.relative_to(folder).parts)
+        path
+        for path in folder.rglob("*.py")
+        if os.path.isfile(path) and not any(_hidden(part) for part in path.relative_to(folder).parts)
     )
     for path in files:
-        if not definitions.may_define_cell(path.read_text(encoding="utf-8", errors="replace")):
-            continue
         try:
+            if not definitions.may_define_cell(_source(path).decode(errors="replace")):
+                continue
             loaded.extend(_cells(path, load_file(path, defs_only=defs_only)))
         except NoCell:
             continue
@@ -234,11 +238,20 @@ def _raised(error: BaseException, doing: str) -> TargetError:
     )
 
 
+def _source(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TargetError(f"{path} could not be read: {error.strerror}.") from error
+
+
 def load_file(path: Path, *, defs_only: bool = False) -> _Module:
     """Run a file as a module of its own, going on with its definitions where one of its lines raises."""
+    source = _source(path)
     try:
-        source = path.read_bytes()
         tree = ast.parse(source, str(path))
+    except (MemoryError, RecursionError) as error:
+        raise TargetError(f"{path} is nested too deeply for Python.") from error
     except (SyntaxError, ValueError) as error:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         reason = error.msg if isinstance(error, SyntaxError) else str(error)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import rnncheck
-from rnncheck.expressions import text_of
+from rnncheck.expressions import in_range, text_of
 from rnncheck.findings import Finding, Report, Result
 
 SCHEMA_VERSION = 1
@@ -73,14 +73,14 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "related": [{"line": related.line, "message": related.message} for related in finding.related],
         "explained_by": finding.explained_by,
         "suppressed": None if why is None else {"by": why.by, "reason": why.reason},
-        "evidence": dict(finding.evidence),
+        "evidence": _finite(dict(finding.evidence)),
     }
 
 
 def _finite(value: Any) -> Any:
     """Constructor arguments may be anything: what JSON has no number for is written as text."""
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return repr(value)
+    if isinstance(value, (int, float)) and not in_range(value):
+        return text_of(value)
     if isinstance(value, dict):
         return {str(key): _finite(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):

@@ -209,6 +209,54 @@ class NeverUsesTheOldCellRepaired(NeverUsesTheOldCell):
         return drive * fresh, (drive * fresh, fresh)
 
 
+class StateBesideATensorOfItsName(nn.Module):
+    """What comes back in the tuple that went in is the state, whatever is called by the state's name."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.ih, self.hh = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+    def init_hidden(self, batch_size):
+        return (torch.zeros(batch_size, self.hidden_size),)
+
+    def forward(self, x, state):
+        (h,) = state
+        h_new = torch.tanh(self.ih(x) + self.hh(h))
+        after = (h,)
+        return h_new, after  # expect: returned-old-state error 0
+
+
+class StateBesideATensorOfItsNameRepaired(StateBesideATensorOfItsName):
+    def forward(self, x, state):
+        (h,) = state
+        h_new = torch.tanh(self.ih(x) + self.hh(h))
+        after = (h_new,)
+        return h_new, after
+
+
+class _Only(NamedTuple):
+    h: Tensor
+
+
+class FieldBesideATensorOfItsName(nn.Module):
+    def __init__(self, n_in, n_hidden):
+        super().__init__()
+        self.ih, self.hh = nn.Linear(n_in, n_hidden), nn.Linear(n_hidden, n_hidden)
+
+    def forward(self, x, state: _Only):
+        h_new = torch.tanh(self.ih(x) + self.hh(state.h))
+        after = _Only(state.h)
+        return h_new, after  # expect: returned-old-state error 0
+
+
+class FieldBesideATensorOfItsNameRepaired(FieldBesideATensorOfItsName):
+    def forward(self, x, state: _Only):
+        h_new = torch.tanh(self.ih(x) + self.hh(state.h))
+        after = _Only(h_new)
+        return h_new, after
+
+
 # 1. ignored-input
 
 
@@ -856,6 +904,34 @@ class LayerSwapsAtTheEndRepaired(LayerSwapsAtTheEnd):
             h, c = self.cell(x, (h, c))
             outputs.append(h)
         return torch.stack(outputs, 1), (h, c)
+
+
+class SwappedInADict(nn.Module):
+    """Told apart by what the code calls them alone; the dict has a name of its own, and keys."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.to_fast, self.to_slow = nn.Linear(input_size, hidden_size), nn.Linear(input_size, hidden_size)
+
+    def init_hidden(self, batch_size):
+        return {"fast": torch.zeros(batch_size, self.hidden_size), "slow": torch.zeros(batch_size, self.hidden_size)}
+
+    def forward(self, x, state):
+        fast, slow = state["fast"], state["slow"]
+        fast_t = torch.tanh(self.to_fast(x) + 0.5 * fast.roll(1, -1))
+        slow_t = torch.tanh(self.to_slow(x) + 0.9 * slow.roll(1, -1))
+        after = {"fast": slow_t, "slow": fast_t}  # expect: swapped-states
+        return fast_t, after
+
+
+class SwappedInADictRepaired(SwappedInADict):
+    def forward(self, x, state):
+        fast, slow = state["fast"], state["slow"]
+        fast_t = torch.tanh(self.to_fast(x) + 0.5 * fast.roll(1, -1))
+        slow_t = torch.tanh(self.to_slow(x) + 0.9 * slow.roll(1, -1))
+        after = {"fast": fast_t, "slow": slow_t}
+        return fast_t, after
 
 
 # 4. detached-state
@@ -1678,6 +1754,43 @@ class HandsAllOnToAHelperRepaired(HandsAllOnToAHelper):
         return new_h, (new_h, new_c)
 
 
+class OverwritesChannels(nn.Module):
+    """Half of an image is written anew, as in a queue, but what comes back is no queue."""
+
+    def __init__(self, in_channels, hidden_channels):
+        super().__init__()
+        self.conv_x = nn.Conv2d(in_channels, hidden_channels, 3, padding=1)
+        self.conv_h = nn.Conv2d(hidden_channels, hidden_channels, 3, padding=1)
+
+    def forward(self, x, h):
+        h[:, 0::2] = 1.0  # expect: mutated-state error 0
+        return torch.tanh(self.conv_x(x) + self.conv_h(h))
+
+
+class OverwritesChannelsRepaired(OverwritesChannels):
+    def forward(self, x, h):
+        ones = torch.ones_like(h[:, 0::2])
+        h = torch.cat([ones, h[:, 1::2]], dim=1)
+        return torch.tanh(self.conv_x(x) + self.conv_h(h))
+
+
+class CopiesItsQueue(nn.Module):
+    """A queue that is written in place is no defect, be it that or a copy of it which comes back."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.inp = nn.Linear(input_size, hidden_size)
+
+    def init_hidden(self, batch_size):
+        return torch.zeros(batch_size, 4, self.hidden_size)
+
+    def forward(self, x, cache):
+        cache.copy_(torch.roll(cache, -1, 1))
+        cache[:, -1] = self.inp(x)
+        return cache.sum(1), cache.clone()
+
+
 # 7. batch-leak
 
 
@@ -2425,6 +2538,47 @@ class ScoresForTokensRepaired(ScoresForTokens):
         logits = self.out(h)
         token = logits.max(-1).indices
         return logits, (h, token)
+
+
+class WidensOnItsOwnLine(nn.Module):
+    """The next step's layers refuse it; the line is where it was widened, and not where it was returned."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.ih, self.hh = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        h = torch.tanh(self.ih(x) + self.hh(h))
+        wide = h.double()  # expect: state-dtype-mismatch error 0
+        return wide
+
+
+class WidensOnItsOwnLineRepaired(WidensOnItsOwnLine):
+    def forward(self, x, h):
+        h = torch.tanh(self.ih(x) + self.hh(h))
+        return h
+
+
+class WidensWhatItDeclares(nn.Module):
+    """One tensor of as many rows as the list has parts would be taken as well, and its rows would mix."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.ih, self.hh = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+    def init_hidden(self, batch_size):
+        return [torch.zeros(batch_size, self.hidden_size)]
+
+    def forward(self, x, state):
+        h_new = torch.tanh(self.ih(x) + self.hh(state[0]))
+        return h_new, [h_new.double()]  # expect: state-dtype-mismatch error 0
+
+
+class WidensWhatItDeclaresRepaired(WidensWhatItDeclares):
+    def forward(self, x, state):
+        h_new = torch.tanh(self.ih(x) + self.hh(state[0]))
+        return h_new, [h_new]
 
 
 # 11. nonfinite-state
