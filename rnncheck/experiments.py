@@ -390,6 +390,7 @@ def _trace(
     moving = [all(moves) for moves in zip(behaviour.moves, behaviour.moves_from_initial)]
     candidates = [() if moving[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
     chosen = computed.assign(candidates, names)
+    forms = graphs.forms(lab)
     targets = (*names, "output") if main.steps[0].outputs else tuple(names)
     shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
     return Trace(
@@ -421,8 +422,8 @@ def _trace(
         if any(initial.filled(slot) and not behaviour.moves[slot] for slot in slots)
         else tuple(growth.exploding(lab, main, draw)),
         decay=_decay(lab, seen.probe, gradients, draw),
-        forms=graphs.forms(lab),
-        mismatch=graphs.mismatch(lab, main, graphs.forms(lab), _starts_itself(initial), method.path),
+        forms=forms,
+        mismatch=graphs.mismatch(lab, main, forms, _starts_itself(initial), method.path),
         swap=_swap(bound, lab, main, seen.probe, bindings, method) if all(behaviour.moves) else None,
     )
 

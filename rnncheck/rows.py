@@ -170,5 +170,6 @@ def _elsewhere(left: Array, right: Array, axis: int | None, row: int) -> float:
     """The largest change in other rows, relative to what stands there."""
     if axis is None or left.shape != right.shape or left.dtype.kind not in "fc":
         return 0.0
-    one, other = (np.delete(array, row, axis) for array in (left, right))
+    others = [index for index in range(left.shape[axis]) if index != row]
+    one, other = (array.take(others, axis) for array in (left, right))
     return largest_difference(one, other) / (1.0 + float(np.abs(one).max(initial=0.0)))

@@ -39,21 +39,53 @@ TENSOR_ATTRIBUTES = frozenset(
 )
 
 
+@dataclass(frozen=True)
+class _File:
+    """A file's syntax tree, read once and looked up by line and by name: a file may hold a thousand cells."""
+
+    innermost: Mapping[int, ast.stmt]
+    functions: Mapping[int, ast.FunctionDef]
+    classes: Mapping[str, Sequence[ast.ClassDef]]
+    around: Mapping[int, Sequence[ast.ClassDef]]
+
+
 @functools.lru_cache(maxsize=64)
-def _statements(path: str) -> tuple[ast.stmt, ...]:
+def _file(path: str) -> _File:
     try:
         tree = ast.parse("".join(linecache.getlines(path)))
     except (SyntaxError, ValueError):
-        return ()
-    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.stmt))
+        return _File({}, {}, {}, {})
+    # The walk comes to what is inside after what is around it.
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    innermost: dict[int, ast.stmt] = {}
+    functions: dict[int, ast.FunctionDef] = {}
+    classes: dict[str, list[ast.ClassDef]] = {}
+    around: dict[int, list[ast.ClassDef]] = {}
+    for node in statements:
+        lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        for line in lines:
+            known = innermost.get(line)
+            if known is None or len(lines) < (known.end_lineno or known.lineno) - known.lineno + 1:
+                innermost[line] = node
+        if isinstance(node, ast.FunctionDef):
+            for line in (node.lineno, min([node.lineno, *(part.lineno for part in node.decorator_list)])):
+                functions.setdefault(line, node)
+        if isinstance(node, ast.ClassDef):
+            classes.setdefault(node.name, []).append(node)
+            for line in lines:
+                around.setdefault(line, []).append(node)
+    return _File(innermost, functions, classes, around)
+
+
+@functools.lru_cache(maxsize=256)
+def inside(node: ast.AST) -> tuple[ast.AST, ...]:
+    """A statement and all inside it, for those who look through it again and again."""
+    return tuple(ast.walk(node))
 
 
 def statement(path: str | None, line: int | None) -> ast.stmt | None:
     """The innermost statement that covers a line."""
-    if path is None or line is None:
-        return None
-    covering = [node for node in _statements(path) if node.lineno <= line <= (node.end_lineno or node.lineno)]
-    return min(covering, key=lambda node: (node.end_lineno or 0) - node.lineno, default=None)
+    return _file(path).innermost.get(line) if path is not None and line is not None else None
 
 
 def span(path: str | None, line: int | None) -> Span | None:
@@ -100,7 +132,7 @@ def class_line(path: str | None, name: str, method_line: int | None) -> int | No
     """The line of the ``class`` statement of this name that holds the method."""
     if path is None:
         return None
-    classes = [node for node in _statements(path) if isinstance(node, ast.ClassDef) and node.name == name]
+    classes = _file(path).classes.get(name, ())
     around = [node for node in classes if method_line and node.lineno <= method_line <= (node.end_lineno or 0)]
     chosen = around or classes[-1:]
     return chosen[0].lineno if chosen else None
@@ -121,10 +153,7 @@ def class_place(cls: type) -> tuple[str, int] | None:
 
 def classes_around(path: str | None, line: int | None) -> list[ast.ClassDef]:
     """The ``class`` statements in which a line stands."""
-    if path is None or line is None:
-        return []
-    classes = [node for node in _statements(path) if isinstance(node, ast.ClassDef)]
-    return [node for node in classes if node.lineno <= line <= (node.end_lineno or node.lineno)]
+    return list(_file(path).around.get(line, ())) if path is not None and line is not None else []
 
 
 def rewrite_return(path: str | None, line: int, replacements: Mapping[str, str], *, listed: bool = False) -> str | None:
@@ -279,9 +308,8 @@ def _class_bodies(cls: type) -> Iterator[tuple[str, ast.ClassDef]]:
             continue
         if path is None or base.__module__.partition(".")[0] in FRAMEWORKS:
             continue
-        for node in _statements(path):
-            if isinstance(node, ast.ClassDef) and node.name == base.__name__:
-                yield path, node
+        for node in _file(path).classes.get(base.__name__, ()):
+            yield path, node
 
 
 def defined_at(cls: type, attribute: str) -> tuple[str, int] | None:
@@ -336,16 +364,16 @@ def assigned_attributes(path: str, line: int) -> tuple[str, ...]:
     )
 
 
-def named_of(cls: type, module: str) -> set[str]:
+def named_of(cls: type, module: str) -> frozenset[str]:
     """What the code of a class names of a module: of ``torch.jit``, ``{"export"}``."""
-    return {
+    return frozenset(
         part.attr
         for node in class_bodies(cls)
-        for part in ast.walk(node)
+        for part in inside(node)
         if isinstance(part, ast.Attribute)
         and isinstance(part.value, (ast.Attribute, ast.Name))
         and module == (part.value.attr if isinstance(part.value, ast.Attribute) else part.value.id)
-    }
+    )
 
 
 @dataclass(frozen=True)
@@ -461,19 +489,12 @@ def _self_name(function: ast.FunctionDef) -> str:
 
 def _self_attributes(function: ast.FunctionDef) -> set[str]:
     first = _self_name(function)
-    return {node.attr for node in ast.walk(function) if _is_own(node, first) and isinstance(node.ctx, ast.Load)}
+    return {node.attr for node in inside(function) if _is_own(node, first) and isinstance(node.ctx, ast.Load)}
 
 
 def function_at(path: str | None, line: int | None) -> ast.FunctionDef | None:
     """The function whose definition starts at a line (its decorators' first line counts too)."""
-    if path is None or line is None:
-        return None
-    for node in _statements(path):
-        if isinstance(node, ast.FunctionDef):
-            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            if line in (first, node.lineno):
-                return node
-    return None
+    return _file(path).functions.get(line) if path is not None and line is not None else None
 
 
 def function_of(code: CodeType | None) -> ast.FunctionDef | None:

@@ -170,6 +170,8 @@ def largest_difference(left: Array, right: Array) -> float:
     """The largest absolute difference; infinity where one is finite and the other is not."""
     if left.shape != right.shape:
         return float("inf")
+    if (left == right).all():
+        return 0.0
     if left.dtype.kind == "b":
         left, right = left.astype("int8"), right.astype("int8")
     with np.errstate(all="ignore"):

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator, Sequence
 
 from rnncheck.definitions import is_reset_name
-from rnncheck.source import TENSOR_ATTRIBUTES, class_bodies
+from rnncheck.source import TENSOR_ATTRIBUTES, class_bodies, inside
 
 
+@functools.lru_cache(maxsize=256)
 def unpacking(function: ast.FunctionDef, parameter: str) -> tuple[str, Sequence[str]] | None:
     """How a function takes its state parameter apart: ``("tuple", names)``, ``("index", [count])``,
     ``("keys", keys)`` or ``("attributes", names)``; None when it passes it on whole."""
     indices: set[int] = set()
     keys: list[str] = []
     attributes: list[str] = []
-    methods = {id(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
-    for node in ast.walk(function):
+    methods = {id(node.func) for node in inside(function) if isinstance(node, ast.Call)}
+    for node in inside(function):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == parameter:
             target = node.targets[0]
             if isinstance(target, (ast.Tuple, ast.List)) and not any(
@@ -77,6 +79,7 @@ def _gets_key(node: ast.AST, parameter: str) -> bool:
     return named and node.func.attr in ("get", "pop") and isinstance(key, ast.Constant) and isinstance(key.value, str)
 
 
+@functools.lru_cache(maxsize=256)
 def returned_parts(function: ast.FunctionDef) -> tuple[str, ...]:
     """The expressions of the tuple that the function's last return statement gives; none for another value."""
     returns = [node for node in _own(function) if isinstance(node, ast.Return) and node.value is not None]
@@ -102,6 +105,7 @@ COUNTED = (
 )
 
 
+@functools.lru_cache(maxsize=256)
 def takes_sequence(function: ast.FunctionDef, parameter: str) -> bool:
     """Whether a method reads its input as a sequence: loops over it or its steps, or takes its length."""
     if re.search(r"seq|^xs$", parameter):
