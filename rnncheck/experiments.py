@@ -8,13 +8,28 @@ import functools
 import itertools
 import operator
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from rnncheck import build, computed, flow, graphs, growth, layers, leaks, mutation, order, probes, rows, source, unused
+from rnncheck import (
+    build,
+    computed,
+    flow,
+    graphs,
+    growth,
+    layers,
+    leaks,
+    learning,
+    mutation,
+    order,
+    probes,
+    rows,
+    source,
+    unused,
+)
 from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged
 from rnncheck.binding import bind
 from rnncheck.build import Built
@@ -379,6 +394,7 @@ def _trace(
             more, _, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
             gradients = gradients if more is None else _merged(gradients, more)
     never = None if gradients is None else _never_used(lab, seen.probe, gradients)
+    first = None if gradients is None else _first_gradients(lab)
     redrawn: tuple[Behaviour, ...] = ()
     connected = tuple(gradients is None or any(row[slot] is not None for row in gradients.sources) for slot in slots)
     if repeatable:
@@ -393,6 +409,13 @@ def _trace(
     forms = graphs.forms(lab)
     targets = (*names, "output") if main.steps[0].outputs else tuple(names)
     shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
+    reached = functools.partial(_reached, lab)
+    weights = unused.settled(lab, main, seen.probe, _weights(bound, gradients, never), method.path, reached)
+    unread = (
+        ()
+        if gradients is None
+        else learning.unread_features(lab, seen.probe, gradients, lambda: _gradients_again(lab, seen.probe))
+    )
     return Trace(
         backend=backend.name,
         method=method,
@@ -408,9 +431,7 @@ def _trace(
         influence=Influence(
             (*names, "input"), targets, tuple(map(tuple, seen.effects)), _by_source(gradients, len(slots) + 1), error
         ),
-        weights=unused.settled(
-            lab, main, seen.probe, _weights(bound, gradients, never), method.path, functools.partial(_reached, lab)
-        ),
+        weights=learning.cut_off(lab, seen.probe, weights, method.path, reached) if repeatable else weights,
         computed=tuple(chosen),
         repeatable=repeatable,
         library=backend.library,
@@ -422,6 +443,11 @@ def _trace(
         if any(initial.filled(slot) and not behaviour.moves[slot] for slot in slots)
         else tuple(growth.exploding(lab, main, draw)),
         decay=_decay(lab, seen.probe, gradients, draw),
+        gradient_fault=learning.fault(lab, main, method.path) if first is not None and not first.finite else None,
+        asleep=first is not None and learning.asleep(lab, main, behaviour, first),
+        unread=unread,
+        features=learning.features(lab),
+        taken=source.first_use(method.path, method.line, method.input_parameter) if unread else None,
         forms=forms,
         mismatch=graphs.mismatch(lab, main, forms, _starts_itself(initial), method.path),
         swap=_swap(bound, lab, main, seen.probe, bindings, method) if all(behaviour.moves) else None,
@@ -649,32 +675,52 @@ Later = Sequence[float | None]
 def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | None, Later, str | None]:
     """Gradients of each slot and the output over a few steps by the slots and the input, those of everything from the
     second step on, or why there are none."""
-    bound = lab.bound
-    backend = bound.backend
 
     def run(sources: Sequence[Tensor]) -> Sequence[Sequence[Tensor]]:
-        bound.begin(lab.seed + probe.shift)
-        found, leaves = probe.start.structure, list(sources[:-1])
-        slots: list[list[Tensor]] = [[] for _ in leaves]
-        outputs: list[Tensor] = []
-        later: list[Tensor] = []
-        for index in range(len(probe.inputs)):
-            x = bound.form.lay(sources[-1][index])
-            output, found, leaves = bound.split(bound.callee.call(x, found.build(leaves)))
-            for slot, leaf in zip(slots, leaves):
-                slot.append(leaf)
-            given = flatten(output, backend.is_tensor)[1]
-            outputs.extend(given)
-            later.extend([*leaves, *given] if index else ())
+        steps = list(_differentiable(lab, probe, sources))
+        slots = [[leaves[slot] for leaves, _ in steps] for slot in lab.slots]
+        outputs = [tensor for _, given in steps for tensor in given]
+        later = [tensor for leaves, given in steps[1:] for tensor in (*leaves, *given)]
         return [*slots, outputs, later] if has_output else [*slots, later]
 
-    leaves = bound.state(probe.start.arrays)
-    sources = [*zip(probe.start.arrays, map(backend.dtype, leaves)), (probe.inputs, bound.input_dtype)]
     try:
-        found = backend.gradients(run, sources, backend.weights(bound.cell))
-        return Gradients(found.sources[:-1], found.weights), found.sources[-1], None
+        found = _by_all(lab, probe, run)
+        return dataclasses.replace(found, sources=found.sources[:-1]), found.sources[-1], None
     except Exception as error:
         return None, (), f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _first_gradients(lab: Lab) -> Gradients | None:
+    """Gradients of all that the first steps give, as training takes them."""
+    probe = learning.first_steps(lab)
+
+    def run(sources: Sequence[Tensor]) -> Sequence[Sequence[Tensor]]:
+        return [[tensor for leaves, given in _differentiable(lab, probe, sources) for tensor in (*leaves, *given)]]
+
+    with contextlib.suppress(Exception):
+        return _by_all(lab, probe, run)
+    return None
+
+
+def _differentiable(
+    lab: Lab, probe: Probe, sources: Sequence[Tensor]
+) -> Iterator[tuple[Sequence[Tensor], Sequence[Tensor]]]:
+    """The slots and the outputs of each step from a probe's state and inputs, as tensors."""
+    bound = lab.bound
+    bound.begin(lab.seed + probe.shift)
+    found, leaves = probe.start.structure, list(sources[:-1])
+    for index in range(len(probe.inputs)):
+        x = bound.form.lay(sources[-1][index])
+        output, found, leaves = bound.split(bound.callee.call(x, found.build(leaves)))
+        yield leaves, flatten(output, bound.backend.is_tensor)[1]
+
+
+def _by_all(lab: Lab, probe: Probe, run: Callable[[Sequence[Tensor]], Sequence[Sequence[Tensor]]]) -> Gradients:
+    """By the slots, the input and the weights."""
+    bound, backend = lab.bound, lab.bound.backend
+    leaves = bound.state(probe.start.arrays)
+    sources = [*zip(probe.start.arrays, map(backend.dtype, leaves)), (probe.inputs, bound.input_dtype)]
+    return backend.gradients(run, sources, backend.weights(bound.cell))
 
 
 def _reached(lab: Lab, probe: Probe) -> set[str]:
@@ -687,8 +733,9 @@ def _reached(lab: Lab, probe: Probe) -> set[str]:
 
 def _merged(left: Gradients, right: Gradients) -> Gradients:
     weights = [merged(one, other) for one, other in zip(left.weights, right.weights)]
-    rows = zip(left.sources, right.sources)
-    return Gradients([[_larger(a, b) for a, b in zip(one, other)] for one, other in rows], weights)
+    touched = [merged(one, other) for one, other in zip(left.touched, right.touched)]
+    rows = [[_larger(a, b) for a, b in zip(one, other)] for one, other in zip(left.sources, right.sources)]
+    return Gradients(rows, weights, touched, left.finite and right.finite)
 
 
 def _larger(left: float | None, right: float | None) -> float | None:
@@ -718,18 +765,23 @@ def _never_used(lab: Lab, probe: Probe, gradients: Gradients) -> Sequence[bool]:
     idle = [used is None or not used.any() for used in gradients.weights]
     if not any(idle):
         return idle
+    again = _gradients_again(lab, probe)
+    if again is None:
+        return [False] * len(idle)
+    return [once and (used is None or not used.any()) for once, used in zip(idle, again.weights)]
+
+
+def _gradients_again(lab: Lab, probe: Probe) -> Gradients | None:
+    """The gradients with all weights drawn afresh."""
     backend, cell = lab.bound.backend, lab.bound.cell
     before = backend.snapshot(cell)
     rng = np.random.default_rng((lab.seed, 2))
     try:
         for weight in backend.weights(cell):
             weight.assign(0.3 * rng.standard_normal(weight.shape).astype("float32"))
-        again, _, _ = _gradients(lab, probe, has_output=True)
+        return _gradients(lab, probe, has_output=True)[0]
     finally:
         before.restore()
-    if again is None:
-        return [False] * len(idle)
-    return [once and (used is None or not used.any()) for once, used in zip(idle, again.weights)]
 
 
 def _weights(bound: Bound, gradients: Gradients | None, never: Sequence[bool] | None) -> tuple[Weight, ...]:
@@ -740,15 +792,28 @@ def _weights(bound: Bound, gradients: Gradients | None, never: Sequence[bool] | 
 
     widths = {int(leaf.shape[-1]) for leaf in bound.initial if len(leaf.shape) > 1}
 
-    def seen(name: str, shape: tuple[int, ...] | None, used: Array | None, never: bool) -> Weight:
+    def seen(
+        name: str, shape: tuple[int, ...] | None, used: Array | None, never: bool, registered: bool = True
+    ) -> Weight:
         blocks = () if used is None else tuple(sorted(width for width in widths if _idle_block(used, width)))
         dead = used is not None and not used.any()
         attribute = name.partition(".")[0].partition("[")[0]
-        return Weight(name, shape, used is not None, dead, blocks, attribute in elsewhere, never)
+        place = None if registered else source.defined_at(type(bound.cell), attribute)
+        return Weight(
+            name,
+            shape,
+            used is not None,
+            dead,
+            blocks,
+            attribute in elsewhere,
+            never,
+            registered=registered,
+            place=place,
+        )
 
     weights = bound.backend.weights(bound.cell)
     found = [
-        seen(weight.name, weight.shape, used, idle)
+        seen(weight.name, weight.shape, used, idle, weight.registered)
         for weight, used, idle in zip(weights, gradients.weights, never or [False] * len(weights))
         if weight.trainable
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnncheck import computed, source
-from rnncheck.backends.base import Array, Gradients, Tensor
+from rnncheck.backends.base import Array, Gradients, Tape
 from rnncheck.capture import METHOD, Binding, Recording, recording
 from rnncheck.probes import INPUT_SCALES, Lab, Probe, effect, louder, varied
 from rnncheck.trace import Cut, Span
@@ -63,14 +63,14 @@ def _cut_before_a_step(lab: Lab, probe: Probe, slot: int) -> bool:
         return False
     near = probe.start.with_slot(slot, _near(probe.start.arrays[slot], np.random.default_rng(0)))
     base, moved = (lab.run(probe.inputs[:1], start, record=True).steps[0] for start in (probe.start, near))
-    with _tracked(lab, probe) as (record, _, connected, _):
+    with tracked(lab, probe) as (record, _, tape):
         followed = record.keyed()
         for key, binding in (base.recording.keyed() if base.recording else {}).items():
             twin, dtype = followed.get(key), lab.bound.backend.dtype(binding.value)
             if twin is None or not dtype.startswith(("float", "bfloat")) or binding.value is base.passed[slot]:
                 continue
             if computed.changes(lab, key, binding, [moved]):
-                return not connected(twin.value, [slot])
+                return not tape.connected(twin.value, [slot])
     return False
 
 
@@ -102,16 +102,16 @@ def _statement(
     bound, backend = lab.bound, lab.bound.backend
     ways = [(probe.inputs, probe.start), *(_with_another(probe, number) for number in sources)]
     base, *changed = (lab.run(inputs[:1], start, record=True).steps[0] for inputs, start in ways)
-    with _tracked(lab, probe) as (record, returned, connected, recorded):
+    with tracked(lab, probe) as (record, returned, tape):
         followed = record.keyed()
         cut = []
         for key, binding in (base.recording.keyed() if base.recording else {}).items():
             twin = followed.get(key)
             if twin is None or not backend.dtype(binding.value).startswith(("float", "bfloat", "complex")):
                 continue
-            if computed.changes(lab, key, binding, changed) and not connected(twin.value, sources):
+            if computed.changes(lab, key, binding, changed) and not tape.connected(twin.value, sources):
                 cut.append(twin)
-        kept = recorded()
+        kept = tape.recorded()
         ends = base.recording.return_line if base.recording else None
         if back is None or ends is None:
             line = cut[0].line if cut else ends
@@ -138,19 +138,17 @@ def _origin(record: Recording, path: str | None, cut: Sequence[Binding], line: i
 
 
 @contextmanager
-def _tracked(
-    lab: Lab, probe: Probe
-) -> Iterator[tuple[Recording, Any, Callable[[Tensor, Sequence[int]], bool], Callable[[], bool]]]:
-    """One step from the probe's first input, what was recorded of it and what it returned; whether a gradient leads to
-    a tensor from any of some sources, the slots and then the input; and whether any gradient was recorded at all."""
+def tracked(lab: Lab, probe: Probe) -> Iterator[tuple[Recording, Any, Tape]]:
+    """One step from the probe's first input: what was recorded of it, what it returned, and the gradients by the slots
+    and then the input."""
     bound, backend = lab.bound, lab.bound.backend
     given = [*zip(probe.start.arrays, map(backend.dtype, bound.state(probe.start.arrays)))]
     given.append((np.asarray(bound.form.lay(probe.inputs[0])), bound.input_dtype))
     bound.begin(lab.seed)
-    with backend.tracking(given) as (tensors, connected, recorded):
+    with backend.tracking(given) as tape:
         with recording(bound.callee.code, backend.is_tensor, bound.followed) as record:
-            returned = bound.callee.call(tensors[-1], probe.start.structure.build(tensors[:-1]))
-        yield record, returned, connected, recorded
+            returned = bound.callee.call(tape.given[-1], probe.start.structure.build(tape.given[:-1]))
+        yield record, returned, tape
 
 
 def _has_twin(lab: Lab, probe: Probe, slot: int) -> bool:
@@ -159,17 +157,17 @@ def _has_twin(lab: Lab, probe: Probe, slot: int) -> bool:
     bound, numpy = lab.bound, lab.bound.backend.numpy
     sources = range(len(probe.start.arrays) + 1)
     for scale in (1.0, *INPUT_SCALES):
-        with _tracked(lab, replace(probe, inputs=louder(probe.inputs, scale))) as (record, returned, connected, _):
+        with tracked(lab, replace(probe, inputs=louder(probe.inputs, scale))) as (record, returned, tape):
             leaf = bound.split(returned)[2][slot]
             value = numpy(leaf)
-            if not value.size or (value == value.flat[0]).all() or connected(leaf, sources):
+            if not value.size or (value == value.flat[0]).all() or tape.connected(leaf, sources):
                 continue
             alike = (
                 binding.value
                 for binding in record.bindings
                 if binding.value is not leaf and not different(numpy(binding.value), value)
             )
-            if any(connected(other, sources) for other in alike):
+            if any(tape.connected(other, sources) for other in alike):
                 return True
     return False
 

@@ -273,6 +273,17 @@ MAKING = re.compile(r"__init__|build|setup|get_config|extra_repr|.*(param|weight
 """Methods that construct a cell, and use nothing."""
 
 
+def first_use(path: str | None, line: int | None, name: str) -> Span | None:
+    """The first statement of the function on a line that uses a local variable of this name."""
+    function = function_at(path, line)
+    lines = [
+        node.lineno
+        for node in (ast.walk(function) if function is not None else ())
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id == name
+    ]
+    return span(path, min(lines)) if lines else None
+
+
 def stores(path: str | None, line: int, name: str | None) -> int | None:
     """The last line of the function on a line that assigns the attribute of ``self`` with this name."""
     function = function_at(path, line)

@@ -158,7 +158,9 @@ class Weight:
     when there is a path but every derivative along it is zero; ``idle_blocks`` are the widths of the slots of
     which a block of rows or columns as wide is so. ``elsewhere``: another method of the class uses it. ``never``: it
     was so with other weights too. ``used`` is False for one that certainly has no effect, named at the statement
-    ``span``. The shape is None for a layer that was never called and so has no weights."""
+    ``span``; ``is_cut`` for one that has, and to which the statement lets no gradient through. ``registered``: the cell
+    gives it to an optimiser; else ``place`` is the file and line where it is kept. The shape is None for a layer that
+    was never called and so has no weights."""
 
     name: str
     shape: tuple[int, ...] | None
@@ -169,6 +171,9 @@ class Weight:
     never: bool = False
     used: bool = True
     span: Span | None = None
+    is_cut: bool = False
+    registered: bool = True
+    place: tuple[str, int] | None = None
 
     def could_take(self, width: int) -> bool:
         """Whether a state of this width could go through it: a matrix with such a side, or a layer never called."""
@@ -304,6 +309,14 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class GradientFault:
+    """A derivative from the cell's own first state is no number: at this step, at a statement."""
+
+    step: int
+    span: Span | None
+
+
+@dataclass(frozen=True)
 class Retyped:
     """A slot that came back in another dtype, at a statement."""
 
@@ -340,7 +353,9 @@ class Trace:
     ``kind`` is ``layer`` for what runs over a whole sequence and takes no state: it has no slots, and ``memory`` tells
     whether an early step reached a later output. ``row_leak`` is how much other rows of the batch changed a row,
     at the statement ``row_span``, ``graph`` that they are the nodes of a graph. ``decay`` is by how much the gradient
-    through the state shrinks at every step, where that is less than a thousandth.
+    through the state shrinks at every step, where that is less than a thousandth. ``unread`` are the features of the
+    input that reach nothing, first named at ``taken``, ``features`` the number of all. ``asleep``: ordinary inputs
+    never move the state from its start, and no gradient can change that.
     """
 
     backend: str
@@ -373,6 +388,11 @@ class Trace:
     retyped: tuple[Retyped, ...] = ()
     growth: tuple[Growth, ...] = ()
     decay: float | None = None
+    gradient_fault: GradientFault | None = None
+    asleep: bool = False
+    unread: tuple[int, ...] = ()
+    features: int = 0
+    taken: Span | None = None
 
     @property
     def last_step(self) -> int:

@@ -9,9 +9,16 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 
 from rnncheck import source
-from rnncheck.probes import Lab, Probe, effect
+from rnncheck.backends.base import Array
+from rnncheck.errors import CallError
+from rnncheck.probes import INPUT_SCALES, THOROUGH, WINDOW, Lab, Probe, effect, louder
 from rnncheck.trace import Span, Weight
-from rnncheck.unroll import Run, different
+from rnncheck.unroll import Run, State, different
+
+UNITS, DRAWS = (1.0, 1.0, 0.3), 3
+"""The scale of the weights drawn afresh; the first draw leaves them as they are."""
+SIZES = (0.1, 3.0)
+"""By how much a weight is changed that has no derivative."""
 
 
 def settled(
@@ -26,10 +33,12 @@ def settled(
 
     A weight is used when another method has it, when the code names it on a line that did not run or under a
     condition, when it is one of several of which each step takes its own, or when other numbers in it change what the
-    cell gives. Parts of a weight's owner are judged together: what a layer does with its parts is its own affair.
+    cell gives; one whose derivative is zero, when they do so with any weights, inputs and states. Parts of a weight's
+    owner are judged together: what a layer does with its parts is its own affair.
     ``reached_in`` names the weights that a gradient reaches under a probe.
     """
-    idle = [weight for weight in weights if not weight.reached and weight.never and not weight.elsewhere]
+    idle = [weight for weight in weights if not (weight.reached and not weight.dead) and weight.never]
+    idle = [weight for weight in idle if not weight.elsewhere and not (weight.dead and lab.bound.callee.further)]
     owners = {owner(weight.name) for weight in idle} - {
         owner(weight.name) for weight in weights if weight not in idle and "." in weight.name
     }
@@ -66,7 +75,7 @@ def _beside(one: str, other: str) -> bool:
 
 def _marked(lab: Lab, probe: Probe, weight: Weight, marked: dict[str, Span | None]) -> Weight:
     name = owner(weight.name)
-    if name not in marked or _changes(lab, probe, weight):
+    if name not in marked or _changes(lab, probe, weight) or (weight.dead and _ever_changes(lab, probe, weight)):
         return weight
     return dataclasses.replace(weight, used=False, span=marked[name])
 
@@ -89,3 +98,37 @@ def _changes(lab: Lab, probe: Probe, weight: Weight) -> bool:
             finally:
                 before.restore()
     return False
+
+
+def _ever_changes(lab: Lab, probe: Probe, weight: Weight) -> bool:
+    """Whether other numbers in the weight change anything: with other weights beside it, louder inputs, from other
+    states, after many steps."""
+    backend, cell = lab.bound.backend, lab.bound.cell
+    before, rng = backend.snapshot(cell), np.random.default_rng((lab.seed, 9))
+    anywhere = [_anywhere(rng, array) for array in probe.start.arrays]
+    starts = (probe.start, lab.initial, State(probe.start.structure, anywhere))
+    ways = [(lab.other_inputs(1, THOROUGH.long), lab.initial)]
+    for number, scale in enumerate((1.0, *INPUT_SCALES)):
+        ways += [(louder(lab.other_inputs(70 + number, WINDOW), scale), start) for start in starts]
+    try:
+        for draw in range(DRAWS):
+            for known in backend.weights(cell) if draw else ():
+                known.assign(UNITS[draw] * rng.standard_normal(known.shape).astype("float32"))
+            mine = next(known for known in backend.weights(cell) if known.name == weight.name)
+            held = mine.read()
+            for inputs, start in ways:
+                mine.assign(held)
+                base = lab.run(inputs, start)
+                for size in SIZES:
+                    mine.assign(held + size * rng.standard_normal(mine.shape).astype("float32"))
+                    if any(effect(base, lab.run(inputs, start))):
+                        return True
+    except CallError:
+        return True
+    finally:
+        before.restore()
+    return False
+
+
+def _anywhere(rng: np.random.Generator, array: Array) -> Array:
+    return rng.standard_normal(array.shape).astype(array.dtype) if array.dtype.kind == "f" else array

@@ -84,38 +84,47 @@ class Outcome:
 
 def check(entry: Entry, seeds: int, limit: float) -> Outcome:
     """Run one entry; what keeps it from an answer becomes its error."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", **entry.env}
-    worker = [sys.executable, str(HERE / "worker.py"), str(seeds)]
-    typed = [RNNCHECK, *entry.arguments(), "--backend", entry.backend, "--output-format", "json"]
+    seconds = [0.0]
+    try:
+        answers = under(entry, range(seeds), limit)
+        said = [seen for seen, _ in answers]
+        # The first check also imports.
+        seconds = [took for _, took in answers[1:] or answers]
+        said.append(typed(entry, limit))
+    except (NoAnswer, subprocess.TimeoutExpired) as error:
+        said = [Seen("error", (), error=str(error))]
+    return Outcome(entry, tuple(said), statistics.median(seconds))
 
-    def answer(command: list[str]) -> Any:
+
+def under(entry: Entry, seeds: range, limit: float) -> list[tuple[Seen, float]]:
+    """What is said of an entry under each of these seeds, and how long it took, in a process of its own."""
+    worker = [sys.executable, str(HERE / "worker.py"), str(seeds.start), str(seeds.stop)]
+    return [(seen(item["result"]), item["seconds"]) for item in _answer(worker, entry, limit)]
+
+
+def typed(entry: Entry, limit: float) -> Seen:
+    """What the command line says of an entry."""
+    command = [RNNCHECK, *entry.arguments(), "--backend", entry.backend, "--output-format", "json"]
+    return seen(_answer(command, entry, limit)["results"][0])
+
+
+def _answer(command: list[str], entry: Entry, limit: float) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             command,
             input=json.dumps(asdict(entry)),
             cwd=folder,
-            env=environment,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", **entry.env},
             timeout=limit,
             capture_output=True,
             text=True,
             check=False,
         )
-        try:
-            return json.loads(done.stdout)
-        except ValueError:
-            last = done.stderr.strip().splitlines()[-1:] or ["nothing said"]
-            raise NoAnswer(f"exit status {done.returncode}: {last[0]}") from None
-
-    seconds = [0.0]
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            answers = answer(worker)
-            said = [seen(item["result"]) for item in answers]
-            # The first check also imports.
-            seconds = [item["seconds"] for item in answers[1:] or answers]
-            said.append(seen(answer(typed)["results"][0]))
-        except (NoAnswer, subprocess.TimeoutExpired) as error:
-            said = [Seen("error", (), error=str(error))]
-    return Outcome(entry, tuple(said), statistics.median(seconds))
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        last = done.stderr.strip().splitlines()[-1:] or ["nothing said"]
+        raise NoAnswer(f"exit status {done.returncode}: {last[0]}") from None
 
 
 def code(text: str) -> str:

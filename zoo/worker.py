@@ -1,6 +1,6 @@
-"""Check one entry under the seeds 0 to SEEDS - 1, in a process that imports its framework once.
+"""Check one entry under the seeds from FIRST to before END, in a process that imports its framework once.
 
-    python zoo/worker.py SEEDS < entry.json
+    python zoo/worker.py FIRST END < entry.json
 
 The answer, on stdout, is JSON: for each seed how many seconds the check took and what it said.
 """
@@ -20,7 +20,7 @@ def main() -> None:
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a package prints is no part of the answer
     said = []
-    for seed in range(int(sys.argv[1])):
+    for seed in range(*map(int, sys.argv[1:])):
         started = time.perf_counter()
         result = check(entry, seed)
         said.append({"seconds": time.perf_counter() - started, "result": result})

@@ -85,13 +85,13 @@ OF_RNNCHECK = (
     _sample("exploding-state", "h", "explod(es|ing)", "explosion", "grows"),
     _sample("vanishing-gradient", "h recurrent", "vanish(es|ing)", "gradient .*dies"),
     _sample("unused-weight", "gate", "unused"),
+    _sample("untrained-weight", "drive input", "detach(ed|es)?", "graph is cut"),
     _sample("graph-mismatch", "forward", "torchscript", "script(ed|ing)?", "trac(ed|ing)"),
 )
 
 OF_THE_PEERS = (
     _gallery("dropped-new-state", "h h_new", "old state", "comes back as it went in"),
     _gallery("no-grad-recurrence", "h recurrent memory", "detach(ed|es)?", "graph is cut", "no_grad", "input[ _]1"),
-    _gallery("cut-input", "drive input", "detach(ed|es)?", "graph is cut"),
     _gallery("unread-half-of-the-input", "left right x", "features", "part of the input"),
     _gallery("constant-attention", "attention score", "softmax"),
     _gallery("dead-relu", "input activation", "dead", "saturat(es|ed)"),

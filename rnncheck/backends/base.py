@@ -31,7 +31,8 @@ Tensor = Any
 class Weight:
     """A weight of floating-point numbers and how to read and replace it. ``tensor`` is what gradients are taken of.
 
-    ``assign`` takes an array of the weight's shape, of any floating dtype.
+    ``assign`` takes an array of the weight's shape, of any floating dtype. ``registered``: it is among those that the
+    cell itself gives an optimiser.
     """
 
     name: str
@@ -40,18 +41,41 @@ class Weight:
     tensor: Tensor
     read: Callable[[], Array]
     assign: Callable[[Array], None]
+    registered: bool = True
 
 
 @dataclass(frozen=True)
 class Gradients:
     """Largest absolute derivatives ``sources[target][source]``, and for each weight where its derivative is
-    not zero (an array of the weight's shape).
+    not zero (an array of the weight's shape); likewise for each source as it was ``touched`` by any target.
 
-    None means that no path connects the two.
+    None means that no path connects the two. ``finite``: all derivatives are numbers.
     """
 
     sources: list[list[float | None]]
     weights: list[Array | None]
+    touched: list[Array | None]
+    finite: bool
+
+
+@dataclass(frozen=True)
+class Tape:
+    """What is recorded for gradients while a block runs.
+
+    ``given`` is a tensor for each source, and ``derivatives(tensor, wanted)`` the derivatives of the sum of another
+    tensor by the tensors wanted, None where no path leads to one. Of ``leaves`` derivatives can be taken, of what is
+    given none where the cell works in place on it. ``recorded()`` tells whether there was anything to record.
+    """
+
+    given: list[Tensor]
+    leaves: list[Tensor]
+    derivatives: Callable[[Tensor, Sequence[Tensor]], list[Array | None]]
+    recorded: Callable[[], bool]
+
+    def connected(self, tensor: Tensor, numbers: Sequence[int]) -> bool:
+        """Whether a gradient path leads to a tensor from any of the sources of these numbers."""
+        found = self.derivatives(tensor, [self.leaves[number] for number in numbers])
+        return any(derivative is not None for derivative in found)
 
 
 def merged(left: Array | None, right: Array | None) -> Array | None:
@@ -110,7 +134,7 @@ class Tensors(Protocol):
     def without_gradient(self) -> AbstractContextManager[None]:
         """Within the block calls leave no gradient record."""
 
-    def weight(self, name: str, tensor: Tensor, trainable: bool) -> Weight:
+    def weight(self, name: str, tensor: Tensor, trainable: bool, registered: bool = True) -> Weight:
         """A weight's tensor with the ways to read and to replace its numbers."""
 
     def keep(self, tensor: Tensor) -> Restore:
@@ -130,12 +154,8 @@ class Tensors(Protocol):
         """Something that is another after the tensor's numbers were changed in place."""
         return None
 
-    def tracking(
-        self, sources: Sequence[tuple[Array, str]]
-    ) -> AbstractContextManager[tuple[list[Tensor], Callable[[Tensor, Sequence[int]], bool], Callable[[], bool]]]:
-        """Within the block a tensor for each source (an array and a dtype), a function that tells whether a gradient
-        path leads to another tensor from any of the sources of these numbers, and one that tells whether anything
-        was recorded for gradients at all."""
+    def tracking(self, sources: Sequence[tuple[Array, str]]) -> AbstractContextManager[Tape]:
+        """Within the block all is recorded for gradients by sources, each an array and a dtype."""
 
     def gradients(
         self,
@@ -181,6 +201,10 @@ class Backend(Tensors, Protocol):
 
     def weights(self, cell: Any) -> list[Weight]:
         """All weights of floating-point numbers, trainable or not, by the names that the user gave them."""
+
+    def training(self, cell: Any) -> AbstractContextManager[None]:
+        """Within the block the cell is in the mode in which it is trained, where it has one."""
+        return nullcontext()
 
     def zero_constants(self, cell: Any) -> list[Weight]:
         """Arrays of the cell that are no weights and hold zeros alone."""

@@ -47,8 +47,9 @@ class KerasLayers(Backend):
         return Snapshot([*layers, *trackers], [*numbers, *around], values, seeds)
 
     def weights(self, cell: Any) -> list[Weight]:
+        known = {id(self.raw(variable)) for variable in cell.variables}
         return [
-            self.weight(name, tensor, trainable)
+            self.weight(name, tensor, trainable, id(tensor) in known)
             for tensor, name, trainable in self._variables(cell)
             if self.dtype(tensor).startswith(("float", "bfloat"))
         ]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rnncheck.backends.base import Array, Gradients, Tensor, Tensors, Weight, merged
+from rnncheck.backends.base import Array, Gradients, Tape, Tensor, Tensors, Weight, merged
 from rnncheck.backends.snapshot import Restore
 
 
@@ -68,7 +68,7 @@ class TorchTensors(Tensors):
         off: contextlib.AbstractContextManager[None] = torch.no_grad()
         return off
 
-    def weight(self, name: str, tensor: Tensor, trainable: bool) -> Weight:
+    def weight(self, name: str, tensor: Tensor, trainable: bool, registered: bool = True) -> Weight:
         def read() -> Array:
             return np.array(tensor.detach().cpu().float().numpy(), copy=True)
 
@@ -76,7 +76,7 @@ class TorchTensors(Tensors):
             with torch.no_grad():
                 tensor.copy_(torch.from_numpy(np.array(value, copy=True)).reshape(tensor.shape))
 
-        return Weight(name, tuple(tensor.shape), trainable, tensor, read, assign)
+        return Weight(name, tuple(tensor.shape), trainable, tensor, read, assign, registered)
 
     def keep(self, tensor: Tensor) -> Restore:
         saved = tensor.detach().clone()
@@ -101,9 +101,7 @@ class TorchTensors(Tensors):
         return None if value.is_inference() else value._version
 
     @contextlib.contextmanager
-    def tracking(
-        self, sources: Sequence[tuple[Array, str]]
-    ) -> Iterator[tuple[list[Tensor], Callable[[Tensor, Sequence[int]], bool], Callable[[], bool]]]:
+    def tracking(self, sources: Sequence[tuple[Array, str]]) -> Iterator[Tape]:
         leaves = self._leaves(sources)
         recorded: list[None] = []
 
@@ -111,17 +109,17 @@ class TorchTensors(Tensors):
             recorded.append(None)
             return tensor
 
-        def connected(tensor: Tensor, numbers: Sequence[int]) -> bool:
-            value = self.raw(tensor)
-            wanted = [leaves[number] for number in numbers if leaves[number].requires_grad]
-            if not wanted or not value.requires_grad:
-                return False
+        def derivatives(tensor: Tensor, wanted: Sequence[Tensor]) -> list[Array | None]:
+            value, active = self.raw(tensor), [one for one in wanted if one.requires_grad]
+            if not active or not value.requires_grad:
+                return [None] * len(wanted)
             whole = torch.view_as_real(value) if value.is_complex() else value
-            found = torch.autograd.grad(whole.sum(), wanted, retain_graph=True, allow_unused=True)
-            return any(gradient is not None for gradient in found)
+            found = iter(torch.autograd.grad(whole.sum(), active, retain_graph=True, allow_unused=True))
+            every = [next(found) if one.requires_grad else None for one in wanted]
+            return [None if gradient is None else self.numpy(gradient) for gradient in every]
 
         with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            yield [leaf.clone() for leaf in leaves], connected, lambda: bool(recorded)
+            yield Tape([leaf.clone() for leaf in leaves], leaves, derivatives, lambda: bool(recorded))
 
     def _leaves(self, sources: Sequence[tuple[Array, str]]) -> list[Tensor]:
         leaves = [self.tensor(array, dtype) for array, dtype in sources]
@@ -143,6 +141,8 @@ class TorchTensors(Tensors):
         noise = torch.Generator().manual_seed(0)
         by_target: list[list[float | None]] = []
         reached: list[Array | None] = [None] * len(weights)
+        touched: list[Array | None] = [None] * len(leaves)
+        finite = True
         with torch.enable_grad():
             # A copy of each leaf goes in, so that a cell may work in place on its argument.
             targets = run([leaf.clone() for leaf in leaves])
@@ -152,14 +152,16 @@ class TorchTensors(Tensors):
                     by_target.append([None] * len(leaves))
                     continue
                 found = torch.autograd.grad(sum(parts), wanted, retain_graph=True, allow_unused=True)
-                sizes = iter(
-                    [None if grad is None else float(grad.abs().max()) if grad.numel() else 0.0 for grad in found]
-                )
-                by_target.append([next(sizes) if leaf.requires_grad else None for leaf in leaves])
-                indices = [index for index, is_differentiable in enumerate(differentiable) if is_differentiable]
-                for index, grad in zip(indices, found[len(active) :]):
-                    reached[index] = merged(reached[index], None if grad is None else self.numpy(grad) != 0)
-        return Gradients(by_target, reached)
+                arrays = [None if grad is None else self.numpy(grad) for grad in found]
+                finite = finite and all(array is None or bool(np.isfinite(array).all()) for array in arrays)
+                every = iter(arrays)
+                mine = [next(every) if leaf.requires_grad else None for leaf in leaves]
+                by_target.append([None if array is None else float(np.abs(array).max(initial=0.0)) for array in mine])
+                for index, array in enumerate(mine):
+                    touched[index] = merged(touched[index], None if array is None else array != 0)
+                for index, array in enumerate(next(every) if known else None for known in differentiable):
+                    reached[index] = merged(reached[index], None if array is None else array != 0)
+        return Gradients(by_target, reached, touched, finite)
 
 
 def _project(tensor: Tensor, noise: torch.Generator) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck.backends.base import Array, Gradients, Tensor, Tensors, Weight, merged
+from rnncheck.backends.base import Array, Gradients, Tape, Tensor, Tensors, Weight, merged
 from rnncheck.backends.noise import quiet_tensorflow, whole_tracebacks
 from rnncheck.backends.snapshot import Restore
 from rnncheck.errors import BackendError
@@ -97,14 +97,14 @@ class TensorFlowTensors(Tensors):
     def without_gradient(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
-    def weight(self, name: str, tensor: Tensor, trainable: bool) -> Weight:
+    def weight(self, name: str, tensor: Tensor, trainable: bool, registered: bool = True) -> Weight:
         def read() -> Array:
             return np.array(tensor.numpy(), copy=True)
 
         def assign(value: Array) -> None:
             tensor.assign(tf.cast(value, tensor.dtype))
 
-        return Weight(name, tuple(tensor.shape.as_list()), trainable, tensor, read, assign)
+        return Weight(name, tuple(tensor.shape.as_list()), trainable, tensor, read, assign, registered)
 
     def keep(self, tensor: Tensor) -> Restore:
         if getattr(tensor, "_in_graph_mode", True):
@@ -133,25 +133,22 @@ class TensorFlowTensors(Tensors):
         return value.numpy().tobytes() if isinstance(value, tf.Variable) else None
 
     @contextlib.contextmanager
-    def tracking(
-        self, sources: Sequence[tuple[Array, str]]
-    ) -> Iterator[tuple[list[Tensor], Callable[[Tensor, Sequence[int]], bool], Callable[[], bool]]]:
+    def tracking(self, sources: Sequence[tuple[Array, str]]) -> Iterator[Tape]:
         leaves = [self.tensor(array, dtype) for array, dtype in sources]
         with tf.GradientTape(persistent=True) as tape:
             for leaf in leaves:
                 if leaf.dtype.is_floating or leaf.dtype.is_complex:
                     tape.watch(leaf)
 
-            def connected(tensor: Tensor, numbers: Sequence[int]) -> bool:
+            def derivatives(tensor: Tensor, wanted: Sequence[Tensor]) -> list[Array | None]:
                 value = tf.convert_to_tensor(self.raw(tensor))
                 if not (value.dtype.is_floating or value.dtype.is_complex):
-                    return False
+                    return [None] * len(wanted)
                 with tape.stop_recording():
-                    found = tape.gradient(value, [leaves[number] for number in numbers])
-                return any(gradient is not None for gradient in found)
+                    return [_dense(gradient) for gradient in tape.gradient(value, list(wanted))]
 
             # Nothing switches a tape off.
-            yield leaves, connected, lambda: True
+            yield Tape(leaves, leaves, derivatives, lambda: True)
 
     def gradients(
         self,
@@ -170,20 +167,21 @@ class TensorFlowTensors(Tensors):
         trainable = [weight.trainable for weight in weights]
         by_target: list[list[float | None]] = []
         reached: list[Array | None] = [None] * len(weights)
+        touched: list[Array | None] = [None] * len(leaves)
+        finite = True
         for scalar in scalars:
             if scalar is None:
                 by_target.append([None] * len(leaves))
                 continue
             found = [_dense(gradient) for gradient in tape.gradient(scalar, leaves + variables)]
-            by_target.append(
-                [
-                    None if part is None else float(abs(part).max()) if part.size else 0.0
-                    for part in found[: len(leaves)]
-                ]
-            )
+            finite = finite and all(part is None or bool(np.isfinite(part).all()) for part in found)
+            mine = found[: len(leaves)]
+            by_target.append([None if part is None else float(np.abs(part).max(initial=0.0)) for part in mine])
+            for index, part in enumerate(mine):
+                touched[index] = merged(touched[index], None if part is None else part != 0)
             for index, part in enumerate(found[len(leaves) :]):
                 reached[index] = merged(reached[index], None if part is None or not trainable[index] else part != 0)
-        return Gradients(by_target, reached)
+        return Gradients(by_target, reached, touched, finite)
 
 
 def _project(target: Sequence[Tensor], noise: np.random.Generator) -> Tensor | None:

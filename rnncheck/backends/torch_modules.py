@@ -11,6 +11,7 @@ import torch
 
 from rnncheck import source
 from rnncheck.backends import providers
+from rnncheck.backends.attributes import walk
 from rnncheck.backends.base import Backend, Tensor, Weight
 from rnncheck.backends.pytorch import TorchTensors
 from rnncheck.backends.snapshot import Snapshot
@@ -39,16 +40,37 @@ class TorchModules(TorchTensors, Backend):
         holders = list(cell.modules()) if isinstance(cell, torch.nn.Module) else [cell]
         scripted = isinstance(cell, torch.jit.ScriptModule)
         values, around = self._around(cell)
-        numbers = [self.keep(tensor) for tensor in _tensors(holders)]
+        beside = [tensor for _, tensor in self._unregistered(cell)]
+        numbers = [self.keep(tensor) for tensor in (*_tensors(holders), *beside)]
         return Snapshot([] if scripted else holders, [*numbers, *around], values)
 
     def weights(self, cell: Any) -> list[Weight]:
         named = cell.named_parameters() if isinstance(cell, torch.nn.Module) else ()
+        every = [*((*item, True) for item in named), *((*item, False) for item in self._unregistered(cell))]
         return [
-            self.weight(name, parameter, parameter.requires_grad)
-            for name, parameter in named
+            self.weight(name, parameter, parameter.requires_grad, registered)
+            for name, parameter, registered in every
             if parameter.is_floating_point() and not torch.nn.parameter.is_lazy(parameter)
         ]
+
+    def _unregistered(self, cell: Any) -> list[tuple[str, Tensor]]:
+        """The parameters of what the cell keeps in plain lists and the like, where PyTorch does not look."""
+        if not isinstance(cell, torch.nn.Module) or isinstance(cell, torch.jit.ScriptModule):
+            return []
+        known = {id(parameter) for parameter in cell.parameters()}
+        found = walk(cell, self.is_weight, self.is_module)
+        return [(name, part) for name, part in found if self.is_weight(part) and id(part) not in known]
+
+    @contextlib.contextmanager
+    def training(self, cell: Any) -> Iterator[None]:
+        modes = [(module, module.training) for module in cell.modules()] if isinstance(cell, torch.nn.Module) else []
+        try:
+            for module, _ in modes:
+                module.training = True
+            yield
+        finally:
+            for module, mode in modes:
+                module.training = mode
 
     def zero_constants(self, cell: Any) -> list[Weight]:
         named = cell.named_buffers() if isinstance(cell, torch.nn.Module) else ()

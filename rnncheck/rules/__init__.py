@@ -19,6 +19,7 @@ from rnncheck.rules import (
     state_shape_mismatch,
     swapped_states,
     unchanged_initial_state,
+    untrained_weight,
     unused_weight,
     vanishing_gradient,
     wrong_state_structure,
@@ -43,6 +44,7 @@ RULES: tuple[Rule, ...] = (
     exploding_state.RULE,
     vanishing_gradient.RULE,
     unused_weight.RULE,
+    untrained_weight.RULE,
     graph_mismatch.RULE,
     missing_state_size.RULE,
 )

@@ -7,7 +7,8 @@ as loud, and compares all that comes back number for number. What shows no effec
 afresh.
 
 It is an error when no input changes anything under any weights; a note when other weights bring it to life (a
-projection that starts at zero).
+projection that starts at zero), and for features of the input (or channels of an image) that change nothing and have
+no gradient while others do.
 
 ## Why it is bad
 
@@ -42,6 +43,8 @@ from rnncheck.trace import Trace
 
 def check(trace: Trace) -> Iterator[Finding]:
     if trace.built.hears:
+        if trace.unread:
+            yield _in_part(trace)
         return
     method = trace.method
     woken = any(again.hears for again in trace.conclusive_redraws)
@@ -68,6 +71,22 @@ def check(trace: Trace) -> Iterator[Finding]:
             "idle_weights": [weight.name for weight in idle],
         },
         explained_by="returned-old-state" if not any(trace.built.moves) else None,
+    )
+
+
+def _in_part(trace: Trace) -> Finding:
+    count, name = len(trace.unread), trace.method.input_parameter
+    first, last = trace.unread[0], trace.unread[-1]
+    block = last - first == count - 1
+    which = (f"feature {first}" if count == 1 else f"features {first}–{last}") if block else f"{count} features"
+    return Finding(
+        rule=RULE.id,
+        severity="note",
+        message=f"{which} of the {trace.features} of {name} {'reaches' if count == 1 else 'reach'} neither the next "
+        f"state nor the output of {trace.method.name}().",
+        location=at(trace, trace.taken),
+        steps=(0, trace.last_step),
+        evidence={"features": list(trace.unread), "by_value": "never"},
     )
 
 

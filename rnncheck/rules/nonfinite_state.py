@@ -4,7 +4,11 @@
 
 Runs the cell from its own first state over random inputs of ordinary size and looks for the first number that is none.
 The line is the first whose value is not finite. Where the cell does not say how it starts, and only zeros break it, it
-is started from ones instead.
+is started from ones instead. It also takes the gradient of the first steps, as training does, and looks for the first
+statement whose derivative is no number (the root of zero has none).
+
+It is an error; where only the gradient is no number, and the cell does not declare the zeros that it starts from, a
+warning.
 
 ## Why it is bad
 
@@ -35,12 +39,14 @@ from collections.abc import Iterator
 
 from rnncheck.findings import Finding
 from rnncheck.rules.base import Rule, at, needs_state
-from rnncheck.trace import Trace
+from rnncheck.trace import GradientFault, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     fault = trace.fault
     if fault is None:
+        if trace.gradient_fault is not None:
+            yield _of_gradient(trace, trace.gradient_fault)
         return
     slot = None if fault.slot is None else trace.slots[fault.slot]
     where = f" in {slot.name}" if slot else ""
@@ -52,9 +58,31 @@ def check(trace: Trace) -> Iterator[Finding]:
         state=slot.name if slot else None,
         state_index=slot.index if slot else None,
         steps=(fault.step, max(fault.step, trace.last_step)),
-        suggestion="keep the argument of the root, the logarithm or the division away from where it is not defined",
+        suggestion=SUGGESTION,
         evidence={"first_value": fault.came_back, "initial_state": trace.initial.source},
     )
 
 
-RULE = Rule("nonfinite-state", "NaN or infinity from ordinary inputs", check, needs_state)
+def _of_gradient(trace: Trace, fault: GradientFault) -> Finding:
+    initial = trace.initial
+    start = initial.source if initial.declared else "zeros, since it declares none"
+    return Finding(
+        rule=RULE.id,
+        severity="error" if initial.declared else "warning",
+        message=f"{trace.method.name}() has a gradient that is NaN or infinite at step {fault.step}, from its initial "
+        f"state ({start}): the first step of training makes the weights NaN.",
+        location=at(trace, fault.span),
+        steps=(fault.step, trace.last_step),
+        suggestion=SUGGESTION,
+        evidence={"first_gradient": "not finite", "initial_state": initial.source},
+    )
+
+
+SUGGESTION = "keep the argument of the root, the logarithm or the division away from where it is not defined"
+RULE = Rule(
+    "nonfinite-state",
+    "NaN or infinity from ordinary inputs",
+    check,
+    needs_state,
+    severities=("error", "warning"),
+)

@@ -7,7 +7,9 @@ or from zeros where it declares none, with inputs of ordinary size and of ten, a
 times that. It fires when the state stays where it started although the cell can move from elsewhere.
 
 It is an error when the cell itself declares that start; a warning when zeros were assumed, and for one slot
-that stays while others move; a note when the cell moves with other weights.
+that stays while others move; a note when the cell moves with other weights. It is also a warning when inputs of
+ordinary size never move the state, louder ones do, and the gradient by every weight is zero: what is switched off for
+all of the data (a ReLU under a large negative bias) is not switched on by training either.
 
 ## Why it is bad
 
@@ -51,6 +53,16 @@ def check(trace: Trace) -> Iterator[Finding]:
     if not any(trace.built.moves_from_initial):
         yield _whole(trace)
         return
+    if trace.asleep:
+        yield _finding(
+            trace,
+            trace.slots[0] if len(trace.slots) == 1 else None,
+            "warning",
+            f"From its initial state ({_start(trace)}) the cell is dead for ordinary inputs: they never move it, and the "
+            "gradient by every weight is zero, so that training cannot wake it.",
+            "start the weights and biases so that ordinary inputs move the state",
+        )
+        return
     for slot in trace.slots:
         stays = trace.built.moves[slot.index] and not trace.built.moves_from_initial[slot.index]
         if stays and not any(again.moves_from_initial[slot.index] for again in trace.conclusive_redraws):
@@ -86,7 +98,9 @@ def _name(trace: Trace, slot: Slot) -> str:
     return f"state {slot.name}"
 
 
-def _finding(trace: Trace, slot: Slot | None, severity: Severity, message: str) -> Finding:
+def _finding(
+    trace: Trace, slot: Slot | None, severity: Severity, message: str, suggestion: str | None = None
+) -> Finding:
     method = trace.method
     spans = [method.produced[slot.index]] if slot and method.produced else method.produced
     produced = min((span for span in spans if span is not None), key=lambda span: span.line, default=None)
@@ -100,10 +114,10 @@ def _finding(trace: Trace, slot: Slot | None, severity: Severity, message: str) 
         steps=(0, trace.last_step),
         suggestion=None
         if severity == "note"
-        else f"add a term of {method.input_parameter} that the old state does not multiply",
+        else suggestion or f"add a term of {method.input_parameter} that the old state does not multiply",
         evidence={
             "initial_state": trace.initial.source,
-            "input_scales": [1, 10, 100, 1000],
+            "input_scales": [1] if trace.asleep else [1, 10, 100, 1000],
             "redrawn_weights": len(trace.conclusive_redraws),
         },
         explained_by=_cause(trace),

@@ -2,8 +2,9 @@
 
 ## What it does
 
-Names the trainable weights to which no gradient leads back from the state or the output over several steps, with the
-weights as they are and with others, and whose numbers change nothing when they are replaced. A weight that another
+Names the trainable weights to which no gradient leads back from the state or the output over several steps, or only
+one that is zero (the scores of a softmax over a single element), with the weights as they are and with others, and
+whose numbers change nothing when they are replaced. A weight that another
 method uses, that a branch names which did not run (a learned first state, noise while training), or that merely starts
 at zero is used.
 
@@ -40,16 +41,18 @@ from rnncheck.trace import Trace, Weight
 
 
 def check(trace: Trace) -> Iterator[Finding]:
-    unused = [weight for weight in trace.weights if not weight.used]
+    unused = [weight for weight in trace.weights if not weight.used and weight.registered]
     if not unused:
         return
     count = sum(math.prod(weight.shape) for weight in unused if weight.shape is not None)
     sizes = f" ({count} parameter{'s' if count != 1 else ''})" if count else ""
+    one = len(unused) == 1
+    # Where there is a way from it, along which nothing comes through.
+    verb = ("changes" if one else "change") if all(weight.dead for weight in unused) else "reaches" if one else "reach"
     yield Finding(
         rule=RULE.id,
         severity="warning",
-        message=f"{listing(map(_described, unused))} {'reaches' if len(unused) == 1 else 'reach'} neither the state "
-        f"nor the output{sizes}.",
+        message=f"{listing(map(_described, unused))} {verb} neither the state nor the output{sizes}.",
         location=at(trace, next((weight.span for weight in unused if weight.span), None)),
         suggestion="use it, or remove it",
         evidence={

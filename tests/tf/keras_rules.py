@@ -3521,3 +3521,176 @@ class MasksWithMinusInfinity(layers.Layer):
         scores = tf.einsum("bu,bsu->bs", self.query(inputs), memory)
         scores = tf.where(written > 0.0, scores, -np.inf)
         return tf.einsum("bs,bsu->bu", tf.nn.softmax(scores, axis=-1), memory), [memory, written]
+
+
+# untrained-weight
+
+
+class DriveStopped(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
+        self.recurrent_kernel = self.add_weight(shape=(self.units, self.units), name="recurrent_kernel")
+
+    def call(self, inputs, states):
+        drive = ops.stop_gradient(ops.matmul(inputs, self.kernel))  # expect: untrained-weight warning
+        h = ops.tanh(drive + ops.matmul(states[0], self.recurrent_kernel))
+        return h, [h]
+
+
+class DriveStoppedRepaired(DriveStopped):
+    def call(self, inputs, states):
+        drive = ops.matmul(inputs, self.kernel)
+        h = ops.tanh(drive + ops.matmul(states[0], self.recurrent_kernel))
+        return h, [h]
+
+
+class GateStoppedLater(layers.Layer):
+    """Two slots; the gate is a layer, and goes on without its gradient."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.state_size = units, [units, units]
+        self.gate, self.lstm = layers.Dense(units, activation="sigmoid"), layers.LSTMCell(units)
+
+    def call(self, inputs, states):
+        gate = self.gate(inputs)
+        output, (h, c) = self.lstm(inputs, states)
+        held = tf.stop_gradient(gate)  # expect: untrained-weight warning
+        return held * output, [held * h, c]
+
+
+class GateStoppedLaterRepaired(GateStoppedLater):
+    def call(self, inputs, states):
+        gate = self.gate(inputs)
+        output, (h, c) = self.lstm(inputs, states)
+        return gate * output, [gate * h, c]
+
+
+class VariableOfTensorFlow(layers.Layer):
+    """Keras 3 does not track variables of TensorFlow."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+        self.input_layer = layers.Dense(units)
+
+    def build(self, input_shape):
+        self.input_layer.build(input_shape)
+        start = tf.random.normal((self.units, self.units), stddev=0.3)
+        self.recurrent = tf.Variable(start)  # expect: untrained-weight warning
+
+    def call(self, inputs, states):
+        h = tf.tanh(self.input_layer(inputs) + tf.matmul(states[0], self.recurrent))
+        return h, [h]
+
+
+class VariableOfTensorFlowRepaired(VariableOfTensorFlow):
+    def build(self, input_shape):
+        self.input_layer.build(input_shape)
+        self.recurrent = self.add_weight(shape=(self.units, self.units), name="recurrent")
+
+
+class ScaledByANumber(layers.Layer):
+    """A learned scale that becomes a number of NumPy; the state may be left out."""
+
+    def __init__(self, hidden_size, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_size = hidden_size
+        self.cell = layers.GRUCell(hidden_size)
+
+    def build(self, input_shape):
+        self.cell.build(input_shape)
+        self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
+
+    def call(self, x, h=None):
+        if h is None:
+            h = ops.zeros((x.shape[0], self.hidden_size))
+        scale = ops.stop_gradient(self.scale)  # expect: untrained-weight warning
+        h, _ = self.cell(x * scale, [h])
+        return h, h
+
+
+class ScaledByANumberRepaired(ScaledByANumber):
+    def call(self, x, h=None):
+        if h is None:
+            h = ops.zeros((x.shape[0], self.hidden_size))
+        h, _ = self.cell(x * self.scale, [h])
+        return h, h
+
+
+class FixedVariable(layers.Layer):
+    """A variable of TensorFlow that is not to be trained."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+        self.cell = layers.SimpleRNNCell(units)
+        self.gain = tf.Variable(0.9, trainable=False)
+
+    def call(self, inputs, states):
+        output, states = self.cell(self.gain * inputs, states)
+        return output, states
+
+
+# what has no effect though a gradient leads to it, and what is asleep
+
+
+class AttentionOverOne(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+        self.both, self.score = layers.Dense(units, activation="tanh"), layers.Dense(1)
+
+    def call(self, inputs, states):
+        attention = ops.softmax(self.score(states[0]), axis=-1)  # expect: unused-weight warning
+        h = self.both(ops.concatenate([inputs, attention * states[0]], axis=-1))
+        return h, [h]
+
+
+class AttentionOverOneRepaired(AttentionOverOne):
+    def call(self, inputs, states):
+        attention = ops.sigmoid(self.score(states[0]))
+        h = self.both(ops.concatenate([inputs, attention * states[0]], axis=-1))
+        return h, [h]
+
+
+class AsleepFromTheStart(layers.Layer):
+    def __init__(self, units, bias=-10.0, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+        self.both = layers.Dense(units, bias_initializer=keras.initializers.Constant(bias))
+
+    def call(self, inputs, states):
+        drive = self.both(ops.concatenate([inputs, states[0]], axis=-1))
+        h = ops.relu(drive)  # expect: unchanged-initial-state warning
+        return h, [h]
+
+
+class AsleepFromTheStartRepaired(AsleepFromTheStart):
+    def __init__(self, units, bias=0.1, **kwargs):
+        super().__init__(units, bias, **kwargs)
+
+
+class LengthOfZeros(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+        self.inner, self.recurrent = layers.Dense(units), layers.Dense(units, use_bias=False)
+
+    def call(self, inputs, states):
+        memory = self.recurrent(states[0])
+        length = ops.sqrt(ops.sum(memory * memory, axis=-1, keepdims=True))  # expect: nonfinite-state
+        h = ops.tanh(self.inner(inputs) + memory + 0.1 * length)
+        return h, [h]
+
+
+class LengthOfZerosRepaired(LengthOfZeros):
+    def call(self, inputs, states):
+        memory = self.recurrent(states[0])
+        length = ops.sqrt(ops.sum(memory * memory, axis=-1, keepdims=True) + 1e-6)
+        h = ops.tanh(self.inner(inputs) + memory + 0.1 * length)
+        return h, [h]

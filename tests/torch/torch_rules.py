@@ -4719,3 +4719,275 @@ class ScriptedGates(nn.Module):
         h, c = state
         h, c = _scripted_gates(self.lin(torch.cat([x, h], 1)), c)
         return h, (h, c)
+
+
+# untrained-weight
+
+
+class InputThroughData(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.input = nn.Linear(input_size, hidden_size)
+        self.recurrent = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        drive = self.input(x).data  # expect: untrained-weight warning
+        return torch.tanh(drive + self.recurrent(h))
+
+
+class InputThroughDataRepaired(InputThroughData):
+    def forward(self, x, h):
+        drive = self.input(x)
+        return torch.tanh(drive + self.recurrent(h))
+
+
+class GateDetachedLater(nn.Module):
+    """Two slots; the gate is computed with a gradient, and used without."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.gate = nn.Linear(input_size, hidden_size)
+        self.lstm = nn.LSTMCell(input_size, hidden_size)
+
+    def initial_state(self, batch_size):
+        return (torch.zeros(batch_size, self.hidden_size), torch.zeros(batch_size, self.hidden_size))
+
+    def forward(self, frame, state):
+        gate = torch.sigmoid(self.gate(frame))
+        h, c = self.lstm(frame, state)
+        held = gate.detach()  # expect: untrained-weight warning
+        return held * h, (held * h, c)
+
+
+class GateDetachedLaterRepaired(GateDetachedLater):
+    def forward(self, frame, state):
+        gate = torch.sigmoid(self.gate(frame))
+        h, c = self.lstm(frame, state)
+        return gate * h, (gate * h, c)
+
+
+class LayersInAList(nn.Module):
+    def __init__(self, input_size, hidden_size, depth=2):
+        super().__init__()
+        self.input = nn.Linear(input_size, hidden_size)
+        self.layers = [nn.Linear(hidden_size, hidden_size) for _ in range(depth)]  # expect: untrained-weight warning
+
+    def forward(self, x, h):
+        for layer in self.layers:
+            h = torch.tanh(layer(h))
+        return torch.tanh(self.input(x) + h)
+
+
+class LayersInAListRepaired(LayersInAList):
+    def __init__(self, input_size, hidden_size, depth=2):
+        super().__init__(input_size, hidden_size, depth)
+        del self.layers
+        self.layers = nn.ModuleList(nn.Linear(hidden_size, hidden_size) for _ in range(depth))
+
+
+class GatesInADict(nn.Module):
+    """Parameters by the names of the gates, spread states."""
+
+    def __init__(self, in_features, out_features):
+        super().__init__()
+        shape = in_features + out_features, out_features
+        z, n = (nn.Parameter(0.3 * torch.randn(shape)) for _ in range(2))
+        self.w = {"z": z, "n": n}  # expect: untrained-weight warning
+        self.bias = nn.Parameter(torch.zeros(out_features))
+
+    def forward(self, inp, hidden):
+        both = torch.cat([inp, hidden], dim=-1)
+        z = torch.sigmoid(both @ self.w["z"] + self.bias)
+        return z * hidden + (1 - z) * torch.tanh(both @ self.w["n"])
+
+
+class GatesInADictRepaired(GatesInADict):
+    def __init__(self, in_features, out_features):
+        super().__init__(in_features, out_features)
+        w = self.w
+        del self.w
+        self.w = nn.ParameterDict(w)
+
+
+class ScaledByItem(nn.Module):
+    """A learned scale that becomes a Python number."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+        self.scale = nn.Parameter(torch.tensor(0.7))
+
+    def forward(self, x, h):
+        return self.cell(x * self.scale.item(), h)  # expect: untrained-weight warning
+
+
+class ScaledByItemRepaired(ScaledByItem):
+    def forward(self, x, h):
+        return self.cell(x * self.scale, h)
+
+
+class _Twin(nn.Module):
+    def __init__(self, weight):
+        super().__init__()
+        self.mu = nn.Parameter(weight)
+
+
+class SharesMemory(nn.Module):
+    """Two parameters in the same memory, one of which is used."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(hidden_size, input_size + hidden_size) * 0.3)
+        self.sampler = _Twin(self.weight)
+
+    def forward(self, x, h):
+        return torch.tanh(F.linear(torch.cat([x, h], 1), self.sampler.mu))
+
+
+class DetachedInEvaluation(nn.Module):
+    """A learned scale that is only let through while training."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+        self.scale = nn.Parameter(torch.tensor(0.7))
+
+    def forward(self, x, h):
+        scale = self.scale if self.training else self.scale.detach()
+        return self.cell(x * scale, h)
+
+
+class FixedReservoirInAList(nn.Module):
+    """What is not to be trained need not be registered."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.input = nn.Linear(input_size, hidden_size)
+        self.fixed = [nn.Parameter(torch.randn(hidden_size, hidden_size) * 0.2, requires_grad=False)]
+
+    def forward(self, x, h):
+        return torch.tanh(self.input(x) + h @ self.fixed[0])
+
+
+class PicksTheLoudest(nn.Module):
+    """A step function of a weight: no gradient leads through it, and none could."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.router = nn.Linear(input_size, 3)
+        self.experts = nn.ModuleList(nn.Linear(input_size + hidden_size, hidden_size) for _ in range(3))
+
+    def forward(self, x, h):
+        both = torch.cat([x, h], 1)
+        new = torch.stack([torch.tanh(expert(both)) for expert in self.experts], 1)
+        chosen = F.one_hot(self.router(x).argmax(1), 3).to(x.dtype)
+        return (chosen[:, :, None] * new).sum(1)
+
+
+# what has no effect though a gradient leads to it, and what is asleep
+
+
+class SoftmaxOverOne(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.input = nn.Linear(input_size, hidden_size)
+        self.recurrent = nn.Linear(hidden_size, hidden_size)
+        self.score = nn.Linear(hidden_size, 1)
+
+    def forward(self, x, h):
+        attention = torch.softmax(self.score(h), dim=1)  # expect: unused-weight warning
+        return torch.tanh(self.input(x) + attention * self.recurrent(h))
+
+
+class SoftmaxOverOneRepaired(SoftmaxOverOne):
+    def forward(self, x, h):
+        attention = torch.sigmoid(self.score(h))
+        return torch.tanh(self.input(x) + attention * self.recurrent(h))
+
+
+class NormOfOne(nn.Module):
+    """Each number is normalised by itself, which leaves nothing of it."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.input = nn.Linear(input_size, hidden_size)
+        self.recurrent = nn.Linear(hidden_size, hidden_size)
+        self.bias = nn.Parameter(torch.zeros(hidden_size))
+
+    def forward(self, x, h):
+        mixed = self.input(x) * self.recurrent(h)  # expect: unused-weight warning
+        normed = F.layer_norm(mixed[..., None], (1,))[..., 0]
+        return torch.tanh(self.input(x) + self.bias + 0.5 * h + normed)
+
+
+class NormOfOneRepaired(NormOfOne):
+    def forward(self, x, h):
+        mixed = self.input(x) * self.recurrent(h)
+        normed = F.layer_norm(mixed, mixed.shape[-1:])
+        return torch.tanh(self.input(x) + self.bias + 0.5 * h + normed)
+
+
+class SwitchedOff(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.input = nn.Linear(input_size, hidden_size)
+        self.recurrent = nn.Linear(hidden_size, hidden_size)
+        nn.init.constant_(self.input.bias, -10.0)
+
+    def forward(self, x, h):
+        return torch.relu(self.input(x) + self.recurrent(h))  # expect: unchanged-initial-state warning
+
+
+class SwitchedOffRepaired(SwitchedOff):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        nn.init.zeros_(self.input.bias)
+
+
+class ZeroAtFirst(nn.Module):
+    """ReZero: nothing moves at first, and the gradient of the scale wakes it."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.both = nn.Linear(input_size + hidden_size, hidden_size)
+        self.scale = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x, h):
+        return h + self.scale * torch.tanh(self.both(torch.cat([x, h], 1)))
+
+
+class RootAtZero(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.input = nn.Linear(input_size, hidden_size)
+        self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False)
+
+    def init_hidden(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size)
+
+    def forward(self, x, h):
+        memory = self.recurrent(h)
+        length = memory.pow(2).sum(dim=1, keepdim=True).sqrt()  # expect: nonfinite-state
+        return torch.tanh(self.input(x) + memory / (1 + length))
+
+
+class RootAtZeroRepaired(RootAtZero):
+    def forward(self, x, h):
+        memory = self.recurrent(h)
+        length = (memory.pow(2).sum(dim=1, keepdim=True) + 1e-6).sqrt()
+        return torch.tanh(self.input(x) + memory / (1 + length))
+
+
+class NormAtZero(nn.Module):
+    """The norm of zeros has a derivative of zero in PyTorch."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.input = nn.Linear(input_size, hidden_size)
+        self.recurrent = nn.Linear(hidden_size, hidden_size, bias=False)
+
+    def forward(self, x, h):
+        memory = self.recurrent(h)
+        return torch.tanh(self.input(x) + memory / (1 + memory.norm(dim=1, keepdim=True)))

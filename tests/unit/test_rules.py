@@ -17,6 +17,7 @@ from rnncheck.trace import (
     Cut,
     Declaration,
     Fault,
+    GradientFault,
     Growth,
     Initial,
     Leak,
@@ -192,6 +193,11 @@ class TestUnchangedInitialState:
         given = trace(2, built=behaviour(2, moves_from_initial=(True, False)))
         assert found(given) == [("unchanged-initial-state", "warning", 1, None)]
 
+    def test_one_that_nothing_wakes_in_training_is_a_warning(self) -> None:
+        finding = only(trace(asleep=True))
+        assert (finding.rule, finding.severity, finding.state_index) == ("unchanged-initial-state", "warning", 0)
+        assert "the gradient by every weight is zero" in finding.message
+
 
 class TestIgnoredInput:
     def test_an_input_without_effect_is_an_error(self) -> None:
@@ -214,6 +220,27 @@ class TestIgnoredInput:
         given = stuck()
         given = dataclasses.replace(given, built=dataclasses.replace(given.built, hears=False))
         assert ("ignored-input", "error", None, "returned-old-state") in found(given)
+
+    @pytest.mark.parametrize(
+        ("unread", "which"),
+        [((3, 4), "features 3–4 of the 5 of x reach"), ((2,), "feature 2 of the 5 of x reaches"),
+         ((0, 4), "2 features of the 5 of x reach")],
+    )  # fmt: skip
+    def test_features_without_effect_are_a_note(self, unread: tuple[int, ...], which: str) -> None:
+        finding = only(trace(unread=unread, features=5, taken=Span(7, 7, 9, "a = x[:, :3]")))
+        assert (finding.severity, finding.location.line) == ("note", 7)
+        assert finding.message == f"{which} neither the next state nor the output of forward()."
+
+
+class TestNonfiniteState:
+    def test_a_gradient_that_is_no_number_from_a_declared_start_is_an_error(self) -> None:
+        finding = only(trace(gradient_fault=GradientFault(1, Span(5, 5, 9, "n = s.sqrt()"))))
+        assert (finding.rule, finding.severity, finding.location.line) == ("nonfinite-state", "error", 5)
+        assert "NaN or infinite at step 1, from its initial state (init_hidden())" in finding.message
+
+    def test_from_a_start_that_was_assumed_it_is_a_warning(self) -> None:
+        given = trace(gradient_fault=GradientFault(0, None), initial=Initial("zeros", False, (True,)))
+        assert found(given) == [("nonfinite-state", "warning", None, None)]
 
 
 class TestPartialFreeze:
@@ -369,9 +396,48 @@ class TestUnusedWeight:
         assert (finding.rule, finding.severity, finding.location.line) == ("unused-weight", "warning", 6)
         assert finding.message == "gate.weight 8x8 reaches neither the state nor the output (64 parameters)."
 
+    def test_one_with_a_way_along_which_nothing_comes_through(self) -> None:
+        finding = only(trace(weights=(dataclasses.replace(self.idle, reached=True, dead=True),)))
+        assert finding.message == "gate.weight 8x8 changes neither the state nor the output (64 parameters)."
+
     def test_it_follows_from_what_is_cut_off(self) -> None:
         given = trace(weights=(self.idle,), cuts=(Cut(0, "in", None),))
         assert ("unused-weight", "warning", None, "detached-state") in found(given)
+
+
+class TestUntrainedWeight:
+    cut = Weight("U.weight", (UNITS, 5), False, False, never=True, is_cut=True, span=Span(6, 6, 9, "d = ..."))
+    beside = Weight("layers[0].bias", (UNITS,), True, False, registered=False, place=("cells.py", 4))
+
+    def test_what_no_gradient_reaches(self) -> None:
+        finding = only(trace(weights=(*trace().weights, self.cut)))
+        assert (finding.rule, finding.severity, finding.location.line) == ("untrained-weight", "warning", 6)
+        assert finding.message == (
+            "U.weight 8x5 changes what forward() gives, but no gradient leads back to it: training leaves it as drawn."
+        )
+
+    def test_what_no_optimiser_is_given(self) -> None:
+        finding = only(trace(weights=(*trace().weights, self.beside), library="torch.nn"))
+        assert (finding.rule, finding.location.path, finding.location.line) == ("untrained-weight", "cells.py", 4)
+        assert finding.message == (
+            "layers[0].bias 8 changes what forward() gives, but parameters() lacks it: no optimiser trains and no "
+            "checkpoint keeps it."
+        )
+
+    def test_each_statement_is_a_finding_and_names_all_that_it_cuts(self) -> None:
+        later = dataclasses.replace(self.cut, name="V.weight", span=Span(8, 8, 9, "e = ..."))
+        bias = dataclasses.replace(self.cut, name="U.bias", shape=(UNITS,))
+        found, _ = apply(trace(weights=(self.cut, bias, later)), Settings())
+        lines = [finding.location.line for finding in found]
+        assert lines == [6, 8]
+
+    def test_it_follows_from_a_state_that_is_cut_off(self) -> None:
+        given = trace(weights=(self.cut,), cuts=(Cut(0, "in", None),))
+        assert ("untrained-weight", "warning", None, "detached-state") in found(given)
+
+    def test_one_beside_the_others_that_nothing_reaches_is_no_matter(self) -> None:
+        spare = dataclasses.replace(self.beside, reached=False, never=True, used=False)
+        assert found(trace(weights=(*trace().weights, spare))) == []
 
 
 class TestGraphMismatch:

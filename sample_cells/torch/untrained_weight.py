@@ -1,13 +1,13 @@
 import torch
-from torch import nn
+import torch.nn as nn
 
 
-class UncutInputCell(nn.Module):
+class UntrainedInputCell(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
         self.input = nn.Linear(input_size, hidden_size)
         self.recurrent = nn.Linear(hidden_size, hidden_size)
 
     def forward(self, x, h):
-        drive = self.input(x)
+        drive = self.input(x).data  # expect: untrained-weight warning
         return torch.tanh(drive + self.recurrent(h))
