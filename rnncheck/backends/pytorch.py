@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rnncheck.backends.base import Array, Gradients, Tensor, Tensors, Weight, merged
+from rnncheck.backends.base import HOST, Array, Gradients, Tensor, Tensors, Weight, merged
 from rnncheck.backends.snapshot import Restore
 
 
@@ -20,19 +20,42 @@ class TorchTensors(Tensors):
 
     name = "torch"
     version = f"torch {torch.__version__.partition('+')[0]}"
+    place = torch.device("cpu")
 
     def is_tensor(self, value: Any) -> bool:
         return isinstance(self.raw(value), torch.Tensor)
 
     def numpy(self, tensor: Tensor) -> Array:
-        value = self.raw(tensor).detach().cpu()
+        value = self.raw(tensor)
         if value.dtype is torch.bfloat16:
             value = value.float()
-        return np.array(value.resolve_conj().resolve_neg().numpy(), copy=True)
+        return np.array(value.numpy(force=True), copy=True)
+
+    def copy(self, tensor: Tensor) -> Tensor:
+        return self.raw(tensor).detach().to(self.place, copy=True)
+
+    def stack(self, tensors: Sequence[Tensor]) -> Tensor:
+        return torch.stack(list(tensors))
+
+    def measure(self, before: Tensor | None, after: Tensor) -> Tensor:
+        # Apple's devices have no wider one.
+        wide = torch.float32 if after.device.type == "mps" else torch.float64
+
+        def mean_square(value: Tensor) -> Tensor:
+            size = value.to(torch.complex128 if value.is_complex() else wide).abs()
+            return (size * size).mean()
+
+        broken = after.isnan().any()
+        if before is None:
+            return torch.stack([broken.to(wide)] * 4)
+        broken = broken | (after.isinf().any() & ~before.isinf().any())
+        same = ((before == after) | (before.isnan() & after.isnan())).all()
+        return torch.stack([mean_square(before), mean_square(after), same.to(wide), broken.to(wide)])
 
     def tensor(self, array: Array, dtype: str | None = None) -> Tensor:
         tensor = torch.from_numpy(np.array(array, copy=True))
-        return tensor if dtype is None else tensor.to(getattr(torch, dtype))
+        wanted = tensor.dtype if dtype is None else getattr(torch, dtype)
+        return tensor if tensor.dtype is wanted and self.device == HOST else tensor.to(self.place, wanted)
 
     def dtype(self, tensor: Tensor) -> str:
         return str(self.raw(tensor).dtype).removeprefix("torch.")
@@ -164,4 +187,4 @@ class TorchTensors(Tensors):
 
 def _project(tensor: Tensor, noise: torch.Generator) -> Tensor:
     value = torch.view_as_real(tensor) if tensor.is_complex() else tensor
-    return (value * (torch.rand(value.shape, generator=noise) + 0.5).to(value.dtype)).sum()
+    return (value * (torch.rand(value.shape, generator=noise) + 0.5).to(value)).sum()

@@ -35,6 +35,37 @@ class TensorFlowTensors(Tensors):
             value = value.astype("float32")
         return np.array(value, copy=True)
 
+    def copy(self, tensor: Tensor) -> Tensor:
+        return tf.identity(self.raw(tensor))
+
+    def stack(self, tensors: Sequence[Tensor]) -> Tensor:
+        return tf.stack(list(tensors))
+
+    def measure(self, before: Tensor | None, after: Tensor) -> Tensor:
+        def wide(value: Tensor) -> Tensor:
+            return tf.cast(value, tf.complex128 if value.dtype.is_complex else tf.float64)
+
+        def mean_square(value: Tensor) -> Tensor:
+            size = tf.abs(wide(value))
+            return tf.reduce_mean(size * size)
+
+        def nan(value: Tensor) -> Tensor:
+            return tf.math.is_nan(tf.abs(wide(value)))
+
+        def infinite(value: Tensor) -> Tensor:
+            return tf.reduce_any(tf.math.is_inf(tf.abs(wide(value))))
+
+        broken = tf.reduce_any(nan(after))
+        if before is None:
+            return tf.stack([tf.cast(broken, tf.float64)] * 4)
+        broken |= infinite(after) & ~infinite(before)
+        alike = before.dtype == after.dtype
+        same = tf.reduce_all(
+            ((before == after) if alike else (wide(before) == wide(after))) | (nan(before) & nan(after))
+        )
+        told = [tf.cast(flag, tf.float64) for flag in (same, broken)]
+        return tf.stack([mean_square(before), mean_square(after), *told])
+
     def tensor(self, array: Array, dtype: str | None = None) -> Tensor:
         tensor = tf.constant(array)
         return tensor if dtype is None or tensor.dtype.name == dtype else tf.cast(tensor, dtype)
