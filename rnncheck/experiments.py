@@ -72,7 +72,12 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
 
     Raises BuildError or CallError when the cell cannot be built or called.
     """
-    with backend.eagerly(), backend.keep_randomness(), contextlib.ExitStack() as afterwards:
+    with (
+        backend.eagerly(),
+        backend.on_device(settings.device, obj),
+        backend.keep_randomness(),
+        contextlib.ExitStack() as afterwards,
+    ):
         backend.seed(settings.seed)
         refused: RnncheckError | None = None
         until = time.process_time() + SECONDS
@@ -82,6 +87,9 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
                 cell = backend.unwrap(built.cell)
                 if not built.own:
                     afterwards.callback(backend.snapshot(cell).restore)
+                home = backend.move(cell)
+                if not built.own:
+                    afterwards.callback(home)
                 declared = backend.declares_state_size(cell)
                 if settings.dtype is not None:
                     cell = backend.with_dtype(cell, settings.dtype)
@@ -342,6 +350,7 @@ def _drawn(lab: Lab, built: Built, shape: tuple[int, ...], number: int) -> list[
     backend.seed(lab.seed + 1000 + number)
     try:
         cell = backend.unwrap(built.again())
+        backend.move(cell)
         backend.prepare(cell, (bound.batch, *shape))
         # Some weights are only made by the first call.
         callee = dataclasses.replace(bound.callee, cell=cell)

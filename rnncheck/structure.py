@@ -124,6 +124,8 @@ def named(kind: type, fields: Sequence[str]) -> Structure:
 
 def flatten(value: Any, is_leaf: Callable[[Any], bool]) -> tuple[Structure, list[Any]]:
     """Take ``value`` apart; what is neither a leaf nor a container stays in it as a constant."""
+    if is_leaf(value):
+        return LEAF, [value]
     leaves: list[Any] = []
 
     def visit(item: Any) -> Structure:

@@ -79,6 +79,13 @@ class Figures:
         return cls(rms(before), rms(after), equal(before, after), breaks(before, after))
 
 
+def no_device(asked: str, framework: str, there: Sequence[str]) -> UsageError:
+    """The error for a device that a framework does not find."""
+    kind, _, number = asked.partition(":")
+    named = f"device {asked}" if number else f"{kind.upper()} device"
+    return UsageError(f"There is no {named} here.", hint=f"What {framework} finds: {', '.join(there)}.")
+
+
 def breaks(before: Array | None, after: Array) -> bool:
     """Whether a value became NaN, or infinite without having been so: a running maximum starts there. Of a value with
     none ``before``, such as logits of what is ruled out, infinity is not asked."""
@@ -163,6 +170,15 @@ class Tensors(Protocol):
 
     def dtype(self, tensor: Tensor) -> str:
         """The dtype's name, such as ``float32``."""
+
+    def on_device(self, asked: str | None, target: Any) -> AbstractContextManager[None]:
+        """Within the block ``device`` is the one that was asked for, else the one on which the target lives, and what
+        is made is made there; raises UsageError where there is no such device."""
+
+    def move(self, cell: Any) -> Restore:
+        """Take a cell to the device that was asked for, or where none was, go where the cell lives; the answer takes
+        it back."""
+        return lambda: None
 
     def seed(self, seed: int) -> None:
         """Make all random numbers start again."""
