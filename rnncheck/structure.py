@@ -165,7 +165,7 @@ def _plain(item: Any, base: type) -> type:
 def like(went_in: Structure, came_back: Structure) -> Structure:
     """The structure for the next step: the containers that went in with the constants (step counters and
     such) that came back."""
-    if went_in.kind == came_back.kind == "constant":
+    if went_in is came_back or went_in.kind == came_back.kind == "constant":
         return came_back
     if len(went_in.children) == len(came_back.children) and went_in.kind != "leaf":
         pairs = zip(went_in.children, came_back.children)
