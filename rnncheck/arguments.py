@@ -177,8 +177,10 @@ def _telling_names(parameters: Sequence[Parameter]) -> dict[str, str]:
 
     names = {parameter.name: parameter.name for parameter in parameters}
     for parameter in parameters:
+        if tells(parameter.name):
+            continue
         others = [name for name in other_names(parameter) if tells(name) and name not in names.values()]
-        if others and not tells(parameter.name):
+        if others:
             names[parameter.name] = others[0]
     return names
 

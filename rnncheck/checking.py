@@ -112,7 +112,7 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
         verdict="error" if problem else "findings" if flagged else "clean",
         backend=trace.backend,
         backend_version=backend.version,
-        settings=_settings(settings, observed),
+        settings=_settings(settings, observed, backend.device),
         convention=observed.convention,
         kind=trace.kind,
         states=tuple(State(slot.index, slot.name, slot.shape, slot.dtype) for slot in trace.slots),
@@ -158,11 +158,12 @@ def _own_defect(error: Exception) -> InternalError:
     )
 
 
-def _settings(settings: Settings, observed: Observed) -> dict[str, Any]:
+def _settings(settings: Settings, observed: Observed, device: str) -> dict[str, Any]:
     return {
         **given(settings),
         "input_shape": list(observed.input_shape),
         "dtype": observed.dtype,
+        "device": device,
         "kwargs": dict(observed.built.kwargs),
         "method": observed.trace.method.name,
     }

@@ -91,6 +91,10 @@ def command(
     dtype: Annotated[
         str | None, typer.Option(metavar="float32|float64|...", help="Compute in this dtype; default: the cell's own.")
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="cpu|cuda|cuda:1|mps", help="Run it there; default: the CPU, or where an instance lives."),
+    ] = None,
     select: Annotated[
         list[str] | None, typer.Option(metavar="RULE", help="Run only these rules. Repeatable, or separated by commas.")
     ] = None,
@@ -152,8 +156,8 @@ def command(
 
     given: dict[str, Any] = {
         "backend": backend, "method": method, "initial_state": initial_state, "steps": steps, "batch": batch,
-        "seed": seed, "dtype": dtype, "fail_on": fail_on, "output_format": output_format, "defs_only": defs_only,
-        "timeout": timeout, "jobs": jobs, "isolate": isolate,
+        "seed": seed, "dtype": dtype, "device": device, "fail_on": fail_on, "output_format": output_format,
+        "defs_only": defs_only, "timeout": timeout, "jobs": jobs, "isolate": isolate,
     }  # fmt: skip
     try:
         given["kwargs"] = _keywords("--kwargs", kwargs)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from rnncheck import source
-from rnncheck.backends.base import Array
+from rnncheck.backends.base import Array, Held, numpy_dtype
 from rnncheck.capture import METHOD, Binding, Key, Return
 from rnncheck.definitions import words
 from rnncheck.probes import Lab, Probe, other_rows
@@ -98,7 +98,7 @@ def _computed(lab: Lab, pairs: _Paired, main: Run, key: Key, slot: int, path: st
         reads_input=differs(base, pairs.by_input),
         writes=differs(pairs.from_zero, pairs.from_zero_by_input) if defined_at_zero else True,
         is_output=any(binding.value is tensor for tensor in base.output_tensors),
-        values=tuple(_array(lab, _bindings(step).get(key), given) for step in main.steps),
+        values=tuple(_values(lab, main.steps, key, slot)),
         spelled=spelled(ended, lambda value: value is binding.value),
         old=spelled(ended, lambda value: value is base.passed[slot]),
         returns=source.span(path, ended.line) if ended is not None else None,
@@ -141,9 +141,22 @@ def spelled(ended: Return | None, is_it: Callable[[Any], bool]) -> tuple[str, ..
     return tuple(sorted(names, key=lambda name: not name.isidentifier()))
 
 
-def value_of(lab: Lab, step: Step, update: Computed, like: Array) -> Array | None:
-    """What a dropped value was in another recorded step; None where it was not computed there."""
-    return _array(lab, _bindings(step).get(update.key), like) if update.key is not None else None
+def value_of(lab: Lab, step: Step, key: Key | None, slot: int) -> Held | None:
+    """What a local variable was in another recorded step; None where it was not computed there, or was nothing like
+    the slot."""
+    binding = _bindings(step).get(key) if key is not None else None
+    if binding is None:
+        return None
+    backend, like = lab.bound.backend, step.passed[slot]
+    kinds = {np.dtype(numpy_dtype(backend.dtype(value))).kind for value in (binding.value, like)}
+    same = tuple(binding.value.shape) == tuple(like.shape) and len(kinds) == 1
+    return backend.hold(binding.value) if same else None
+
+
+def _values(lab: Lab, steps: Sequence[Step], key: Key, slot: int) -> Iterator[Array | None]:
+    found = [value_of(lab, step, key, slot) for step in steps]
+    arrays = iter(lab.bound.backend.read([value for value in found if value is not None]))
+    return (None if value is None else next(arrays) for value in found)
 
 
 def assign(candidates: Sequence[Sequence[Computed]], names: Sequence[str]) -> list[tuple[Computed, ...]]:

@@ -207,6 +207,8 @@ class Bound:
     def rows_first(self, slot: int, array: Array) -> Array:
         """A slot's value as ``(batch, *slot shape)``."""
         axis = self.rows_axis(slot)
+        if axis == 0:
+            return array
         return array[None] if axis is None else np.moveaxis(array, axis, 0)
 
     def split(self, returned: Any) -> tuple[Any, Structure, list[Tensor]]:

@@ -30,7 +30,7 @@ from rnncheck import (
     source,
     unused,
 )
-from rnncheck.backends.base import Array, Backend, Gradients, Tensor, merged
+from rnncheck.backends.base import Array, Backend, Gradients, Held, Tensor, merged
 from rnncheck.binding import bind
 from rnncheck.build import Built
 from rnncheck.capture import METHOD, Recording, recording
@@ -61,7 +61,7 @@ from rnncheck.trace import (
     Trace,
     Weight,
 )
-from rnncheck.unroll import Run, State, Step, different, each_step
+from rnncheck.unroll import Run, State, Step, arrived, different, each_step, glimpses
 
 SECONDS = 60.0
 """How long ways to build and to call one cell are tried."""
@@ -87,7 +87,12 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
 
     Raises BuildError or CallError when the cell cannot be built or called.
     """
-    with backend.eagerly(), backend.keep_randomness(), contextlib.ExitStack() as afterwards:
+    with (
+        backend.eagerly(),
+        backend.on_device(settings.device, obj),
+        backend.keep_randomness(),
+        contextlib.ExitStack() as afterwards,
+    ):
         backend.seed(settings.seed)
         refused: RnncheckError | None = None
         until = time.process_time() + SECONDS
@@ -97,6 +102,9 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
                 cell = backend.unwrap(built.cell)
                 if not built.own:
                     afterwards.callback(backend.snapshot(cell).restore)
+                home = backend.move(cell)
+                if not built.own:
+                    afterwards.callback(home)
                 declared = backend.declares_state_size(cell)
                 if settings.dtype is not None:
                     cell = backend.with_dtype(cell, settings.dtype)
@@ -316,13 +324,15 @@ class Tail:
 
 def _tail(lab: Lab, steps: int) -> Tail:
     """The unroll over so many steps, of which only sizes are kept."""
+    if steps <= len(lab.inputs):
+        return Tail()
     passages: list[tuple[Passage, ...]] = []
-    for at, step in enumerate(_all_steps(lab, steps, record=False) if steps > len(lab.inputs) else ()):
+    for at, seen in enumerate(glimpses(lab.bound.backend, _all_steps(lab, steps, record=False))):
         if at >= len(lab.inputs):
-            passages.append(_passages(lab, step, {}))
-        if not step.finite:
-            again = next(itertools.islice(_all_steps(lab, steps, record=True), at, None))
-            return Tail(tuple(passages), (at, again))
+            passages.append(seen.passages)
+        if not seen.finite:
+            again = list(itertools.islice(_all_steps(lab, steps, record=True), at, at + 1))
+            return Tail(tuple(passages), (at, arrived(lab.bound.backend, again)[0]))
     return Tail(tuple(passages))
 
 
@@ -339,17 +349,12 @@ def _with_updates(lab: Lab, tail: Tail, found: Sequence[Sequence[Computed]]) -> 
         return tail.passages
     first_steps = len(lab.inputs)
     steps = itertools.islice(_all_steps(lab, first_steps + len(tail.passages), record=True), first_steps, None)
-    return tuple(_passages(lab, step, updates) for step in steps)
 
+    def dropped(step: Step) -> Mapping[int, Held]:
+        found = {slot: computed.value_of(lab, step, update.key, slot) for slot, update in updates.items()}
+        return {slot: value for slot, value in found.items() if value is not None}
 
-def _passages(lab: Lab, step: Step, updates: Mapping[int, Computed]) -> tuple[Passage, ...]:
-    passages = []
-    for slot, (previous, returned) in enumerate(zip(step.previous, step.returned)):
-        new = returned if different(previous, returned) else None
-        if new is None and slot in updates:
-            new = computed.value_of(lab, step, updates[slot], previous)
-        passages.append(Passage.of(previous, new, returned))
-    return tuple(passages)
+    return tuple(seen.passages for seen in glimpses(lab.bound.backend, steps, dropped))
 
 
 def _drawn(lab: Lab, built: Built, shape: tuple[int, ...], number: int) -> list[Array]:
@@ -360,6 +365,7 @@ def _drawn(lab: Lab, built: Built, shape: tuple[int, ...], number: int) -> list[
     backend.seed(lab.seed + 1000 + number)
     try:
         cell = backend.unwrap(built.again())
+        backend.move(cell)
         backend.prepare(cell, (bound.batch, *shape))
         # Some weights are only made by the first call.
         callee = dataclasses.replace(bound.callee, cell=cell)

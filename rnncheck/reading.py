@@ -42,6 +42,8 @@ class Reading:
             return {key: value for key, value in returned.items() if key != self.at}, returned[self.at]
         if not isinstance(returned, (tuple, list)) or len(returned) != self.count:
             return None
+        if self.count == 2 and isinstance(self.at, int):
+            return returned[1 - self.at], returned[self.at]
         parts = list(returned)
         taken = _taken(self.at)
         state = parts[taken.start] if isinstance(self.at, int) else parts[taken.start : taken.stop]

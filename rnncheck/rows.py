@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,19 +36,20 @@ def leak(bound: Bound, seed: int, start: State, shape: Sequence[int], steps: int
     if bound.batch < 2 or bound.form.layout == "single":
         return None
 
-    @functools.cache
-    def run(number: int, *, far: bool) -> Run | None:
-        """With nothing changed, which is the same whatever row is changed then."""
-        inputs, _, _ = _pair(bound, (seed, 200 + number), start, shape, steps, 0, far=far)
-        return _run(bound, seed, inputs, start, far=far)
-
     for far in (False, True):
+        # With nothing changed, which is the same whatever row is changed then.
+        bases: dict[int, Run | None] = {}
         for row in range(min(bound.batch, ROWS)):
             found = []
             for number in range(TRIES):
-                _, others, other = _pair(bound, (seed, 200 + number), start, shape, steps, row, far=far)
-                change = _change(bound, run(number, far=far), _run(bound, seed, others, other, far=far), row, far=far)
+                inputs, others, other = _pair(bound, (seed, 200 + number), start, shape, steps, row, far=far)
+                if number not in bases:
+                    bases[number] = _run(bound, seed, inputs, start)
+                change = _change(bound, bases[number], _run(bound, seed, others, other), row)
                 if not TOLERANCE < change < float("inf"):
+                    break
+                # A branch on the whole batch, taken otherwise for other numbers, mixes nothing.
+                if far and _branches(bound, seed, (inputs, start), (others, other)):
                     break
                 found.append(change)
             else:
@@ -88,21 +88,24 @@ def _mixed(left: Array, right: Array, batch: int, row: int) -> bool:
     return all(_elsewhere(left, right, axis, row) > TOLERANCE for axis in axes)
 
 
-def _run(bound: Bound, seed: int, inputs: Array, start: State, *, far: bool) -> Run | None:
+def _run(bound: Bound, seed: int, inputs: Array, start: State) -> Run | None:
     try:
-        return unroll(bound, seed, inputs, start, record=far)
+        return unroll(bound, seed, inputs, start)
     except CallError:
         return None
 
 
-def _change(bound: Bound, left: Run | None, right: Run | None, row: int, *, far: bool) -> float:
+def _change(bound: Bound, left: Run | None, right: Run | None, row: int) -> float:
     """How much another value in one row changed the others."""
     if left is None or right is None:
         return 0.0
-    # A branch on the whole batch, taken otherwise for other numbers, mixes nothing.
-    if far and any(_lines(one) != _lines(twin) for one, twin in zip(left.steps, right.steps)):
-        return 0.0
     return max(_differ(bound, one, twin, row) for one, twin in zip(left.steps, right.steps))
+
+
+def _branches(bound: Bound, seed: int, *ways: tuple[Array, State]) -> bool:
+    """Whether other lines run for other inputs and states."""
+    left, right = (unroll(bound, seed, inputs, start, record=True) for inputs, start in ways)
+    return any(_lines(one) != _lines(twin) for one, twin in zip(left.steps, right.steps))
 
 
 def _lines(step: Step) -> set[int]:

@@ -18,6 +18,7 @@ from rnncheck.errors import UsageError
 BACKENDS = ("auto", "tf", "torch", "tensorflow", "pytorch")
 INITIAL_STATES = ("cell", "zeros", "ones", "random")
 DTYPES = ("float16", "float32", "float64", "bfloat16")
+DEVICE_FORMS = "the name of one, such as cpu, cuda or cuda:1"
 FAIL_ON = ("error", "warning", "never")
 FORMATS = ("full", "concise", "json")
 LARGEST = 2**31 - 1
@@ -52,14 +53,15 @@ class Override:
 
 OVERRIDABLE = (
     "kwargs", "input_shape", "method", "call_kwargs", "state", "initial_state", "steps", "batch", "seed", "dtype",
-    "select",
+    "device", "select",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Settings:
     """One run. ``input_shape`` is that of one row at one step; None means that it is inferred, as it does for
-    ``state``, the parts that the state has. ``call_kwargs`` are further arguments of the step.
+    ``state``, the parts that the state has. ``call_kwargs`` are further arguments of the step, ``device`` that on which
+    the cell is run: without one the CPU, or where an instance lives.
 
     With ``isolate`` the command line runs targets in ``jobs`` processes of their own, of which each may load a target,
     or check a cell, for ``timeout`` seconds and take ``memory`` bytes; from Python a target runs where it is called.
@@ -79,6 +81,7 @@ class Settings:
     batch: int = 3
     seed: int = 0
     dtype: str | None = None
+    device: str | None = None
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     fail_on: str = "error"
@@ -99,6 +102,8 @@ class Settings:
             _one_of(name, getattr(self, name), allowed)
         if self.dtype is not None:
             _one_of("dtype", self.dtype, DTYPES)
+        if self.device is not None and not re.fullmatch(r"/?[A-Za-z]+(:\d{1,4})?", str(self.device), re.ASCII):
+            raise UsageError(f"--device takes {DEVICE_FORMS}, not {self.device!r}.")
         if self.method is not None and not isinstance(self.method, str):
             raise UsageError(f"--method takes the name of one, not {self.method!r}.")
         for name in ("defs_only", "isolate"):
@@ -307,6 +312,9 @@ def _values(given: Mapping[str, Any]) -> dict[str, Any]:
             )
         if name in ("select", "ignore", "input_shape") and value is not None:
             values[name] = _several(value)
+        if name == "device" and value is not None:
+            # A torch.device is written as its name.
+            values[name] = str(value)
         if name == "memory" and value is not None:
             values[name] = memory_size(value)
         if name == "state" and value is not None:

@@ -366,7 +366,7 @@ def assigned_attributes(path: str, line: int) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(
             node.attr
-            for node in ast.walk(function)
+            for node in inside(function)
             if isinstance(node, ast.Attribute)
             and isinstance(node.ctx, ast.Store)
             and isinstance(node.value, ast.Name)

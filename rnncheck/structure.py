@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,10 +24,15 @@ class Structure:
     children: tuple[Structure, ...] = ()
     constant: Any = None
 
-    @property
+    @functools.cached_property
     def size(self) -> int:
         """Number of leaves."""
         return 1 if self.kind == "leaf" else sum(child.size for child in self.children)
+
+    @functools.cached_property
+    def has_mapping(self) -> bool:
+        """Whether there is a dict in it, whose keys may come back in another order."""
+        return self.kind == "mapping" or any(child.has_mapping for child in self.children)
 
     @property
     def is_leaf(self) -> bool:
@@ -94,6 +101,7 @@ class Structure:
 LEAF = Structure("leaf")
 
 
+@functools.lru_cache(maxsize=256)
 def sequence(kind: type, count: int) -> Structure:
     """A flat list or tuple of ``count`` leaves."""
     return Structure("sequence", kind, tuple(range(count)), (LEAF,) * count)
@@ -116,6 +124,8 @@ def named(kind: type, fields: Sequence[str]) -> Structure:
 
 def flatten(value: Any, is_leaf: Callable[[Any], bool]) -> tuple[Structure, list[Any]]:
     """Take ``value`` apart; what is neither a leaf nor a container stays in it as a constant."""
+    if is_leaf(value):
+        return LEAF, [value]
     leaves: list[Any] = []
 
     def visit(item: Any) -> Structure:
@@ -133,7 +143,8 @@ def flatten(value: Any, is_leaf: Callable[[Any], bool]) -> tuple[Structure, list
             return Structure("named", type(item), fields, tuple(visit(part) for part in item))
         if isinstance(item, (list, tuple)):
             base = list if isinstance(item, list) else tuple
-            return Structure("sequence", base, tuple(range(len(item))), tuple(visit(part) for part in item))
+            children = [visit(part) for part in item]
+            return sequence(base, len(item)) if all(child is LEAF for child in children) else nested(base, children)
         if dataclasses.is_dataclass(item) and not isinstance(item, type):
             fields = tuple(field.name for field in dataclasses.fields(item) if field.init)
             return Structure("named", type(item), fields, tuple(visit(getattr(item, name)) for name in fields))
@@ -154,11 +165,13 @@ def _plain(item: Any, base: type) -> type:
 def like(went_in: Structure, came_back: Structure) -> Structure:
     """The structure for the next step: the containers that went in with the constants (step counters and
     such) that came back."""
-    if went_in.kind == came_back.kind == "constant":
+    if went_in is came_back or went_in.kind == came_back.kind == "constant":
         return came_back
     if len(went_in.children) == len(came_back.children) and went_in.kind != "leaf":
-        children = tuple(like(one, other) for one, other in zip(went_in.children, came_back.children))
-        return dataclasses.replace(went_in, children=children)
+        pairs = zip(went_in.children, came_back.children)
+        children = tuple(one if one is other else like(one, other) for one, other in pairs)
+        same = all(map(operator.is_, children, went_in.children))
+        return went_in if same else dataclasses.replace(went_in, children=children)
     return went_in
 
 
@@ -179,6 +192,8 @@ def is_flat(part: Structure) -> bool:
 
 def reorder(value: Any, like: Structure) -> Any:
     """``value`` with the keys of its dicts in the order of ``like``, so that leaves line up."""
+    if not like.has_mapping:
+        return value
     if like.kind == "mapping" and isinstance(value, dict) and set(value) == set(like.keys):
         return {key: reorder(value[key], child) for key, child in zip(like.keys, like.children)}
     flat = isinstance(value, (list, tuple)) and not hasattr(value, "_fields")

@@ -67,7 +67,9 @@ class Passage:
 
     @classmethod
     def of(cls, previous: Array, new: Array | None, returned: Array) -> Passage:
-        return cls(rms(previous), None if new is None else rms(new), rms(returned), equal(previous, returned))
+        came_back = rms(returned)
+        kept = None if new is None else came_back if new is returned else rms(new)
+        return cls(rms(previous), kept, came_back, equal(previous, returned))
 
 
 @dataclass(frozen=True)

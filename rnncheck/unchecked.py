@@ -26,6 +26,7 @@ def given(settings: Settings) -> dict[str, Any]:
         "batch": settings.batch,
         "input_shape": list(settings.input_shape) if settings.input_shape else None,
         "dtype": settings.dtype,
+        "device": settings.device,
         "kwargs": dict(settings.kwargs),
         "method": settings.method,
         "call_kwargs": dict(settings.call_kwargs),

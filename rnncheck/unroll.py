@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from rnncheck import usertrace
-from rnncheck.backends.base import Array
+from rnncheck.backends.base import HOST, Array, Backend, Held, breaks
 from rnncheck.capture import Recording, recording
 from rnncheck.convention import Bound, outline
 from rnncheck.errors import CallError
 from rnncheck.structure import Structure, flatten
+from rnncheck.trace import Passage
+
+CHUNK = 16
+"""Steps of a long unroll that lie on another device before their sizes are read."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,12 @@ class Step:
 
     @property
     def finite(self) -> bool:
-        return not self.broken and not any(map(_nan, self.outputs))
+        return not self.broken and not any(breaks(None, output) for output in self.outputs)
 
     @property
     def broken(self) -> list[int]:
         """The slots that came back with NaN, or infinite without having been so: a running maximum starts there."""
-        pairs = enumerate(zip(self.previous, self.returned))
-        return [slot for slot, (old, new) in pairs if _nan(new) or (_infinite(new) and not _infinite(old))]
+        return [slot for slot, (old, new) in enumerate(zip(self.previous, self.returned)) if breaks(old, new)]
 
 
 @dataclass(frozen=True)
@@ -88,27 +92,27 @@ def unroll(bound: Bound, seed: int, inputs: Array, start: State, *, record: bool
     ``record`` the locals of the running method are kept. Raises CallError when the cell raises, or when
     what it returns no longer fits the state it takes.
     """
-    return Run(list(each_step(bound, seed, inputs, start, record=record)))
+    return Run(arrived(bound.backend, list(each_step(bound, seed, inputs, start, record=record))))
 
 
 def each_step(
     bound: Bound, seed: int, inputs: Iterable[Array], start: State, *, record: bool = False
 ) -> Iterator[Step]:
-    """The steps of an unroll one after the other, so that a long one need not be kept whole."""
+    """The steps of an unroll one after the other, so that a long one need not be kept whole; on another device than
+    the CPU their values lie there until they have ``arrived``."""
     backend = bound.backend
     bound.begin(seed)
     found, leaves = start.structure, bound.state(start.arrays)
-    previous = [backend.numpy(leaf) for leaf in leaves]
-    code = bound.callee.code if record else None
+    previous = list(map(backend.hold, leaves))
     for index, x in enumerate(inputs):
         given = found.build(leaves)
-        returned, kept = _one(bound, bound.inputs(x), given, index, code)
+        returned, kept = _one(bound, bound.inputs(x), given, index, record)
         output, found, following = _split(bound, returned, index)
-        arrays = [backend.numpy(leaf) for leaf in following]
-        _check_shapes(bound, previous, arrays, returned, index)
+        values = list(map(backend.hold, following))
+        _check_shapes(bound, previous, values, returned, index)
         output_tensors = flatten(output, backend.is_tensor)[1]
         same = [new is old for new, old in zip(following, leaves)]
-        step = Step(previous, arrays, same, [backend.numpy(tensor) for tensor in output_tensors], found)
+        step = Step(previous, values, same, list(map(backend.hold, output_tensors)), found)
         if record:
             step = dataclasses.replace(
                 step,
@@ -116,19 +120,82 @@ def each_step(
                 given=given,
                 returned_value=returned,
                 passed=leaves,
-                afterwards=[backend.numpy(leaf) for leaf in leaves],
+                afterwards=list(map(backend.hold, leaves)),
                 leaves=following,
                 output_tensors=output_tensors,
             )
         yield step
-        leaves, previous = following, arrays
+        leaves, previous = following, values
 
 
-def _one(bound: Bound, x: Any, state: Any, index: int, code: Any) -> tuple[Any, Recording]:
+def arrived(backend: Backend, steps: Sequence[Step]) -> list[Step]:
+    """Steps with their values as arrays: what lay on another device is brought here in few transfers."""
+    if backend.device == HOST:
+        return list(steps)
+    parts = [(step.previous, step.returned, step.outputs, step.afterwards) for step in steps]
+    arrays = iter(backend.read([value for step in parts for part in step for value in part]))
+    there = [[[next(arrays) for _ in part] for part in step] for step in parts]
+    return [
+        dataclasses.replace(step, previous=previous, returned=returned, outputs=outputs, afterwards=afterwards)
+        for step, (previous, returned, outputs, afterwards) in zip(steps, there)
+    ]
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """What is kept of a step of a long unroll: its passages, one a slot, and whether it was ``finite``."""
+
+    passages: tuple[Passage, ...]
+    finite: bool
+
+
+def glimpses(
+    backend: Backend, steps: Iterable[Step], dropped: Callable[[Step], Mapping[int, Held]] = lambda step: {}
+) -> Iterator[Glimpse]:
+    """What is kept of each step, computed where its values lie: from another device come these numbers alone, many
+    steps at a time. ``dropped`` are values that the step computed for slots and did not return."""
+    for chunk in _chunks(((step, dropped(step)) for step in steps), 1 if backend.device == HOST else CHUNK):
+        pairs: list[tuple[Held | None, Held]] = []
+        for step, values in chunk:
+            pairs += zip(step.previous, step.returned)
+            pairs += [(None, output) for output in step.outputs]
+            pairs += [(step.previous[slot], value) for slot, value in values.items()]
+        figures = iter(backend.figures(pairs))
+        for step, values in chunk:
+            slots, outputs = ([next(figures) for _ in part] for part in (step.returned, step.outputs))
+            instead = {slot: next(figures).after for slot in values}
+            passages = tuple(
+                Passage(seen.before, instead.get(slot) if seen.unchanged else seen.after, seen.after, seen.unchanged)
+                for slot, seen in enumerate(slots)
+            )
+            yield Glimpse(passages, not any(seen.broken for seen in (*slots, *outputs)))
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """So many at a time, and those before an error by themselves: they may tell more than it does."""
+    chunk: list[T] = []
     try:
-        with bound.backend.without_gradient(), recording(code, bound.backend.is_tensor, bound.followed) as kept:
-            returned = bound.callee.call(x, state)
-        return returned, kept
+        for item in items:
+            chunk.append(item)
+            if len(chunk) == size:
+                yield chunk
+                chunk = []
+    except CallError:
+        if chunk:
+            yield chunk
+        raise
+    if chunk:
+        yield chunk
+
+
+def _one(bound: Bound, x: Any, state: Any, index: int, record: bool) -> tuple[Any, Recording | None]:
+    backend, callee = bound.backend, bound.callee
+    try:
+        with backend.without_gradient():
+            if not record:
+                return callee.call(x, state), None
+            with recording(callee.code, backend.is_tensor, bound.followed) as kept:
+                return callee.call(x, state), kept
     except Exception as error:
         where = usertrace.place(error)
         raise CallError(
@@ -148,17 +215,17 @@ def _split(bound: Bound, returned: Any, index: int) -> tuple[Any, Structure, lis
         raise CallError(f"At step {index}: {error.message}", hint=error.hint) from error
 
 
-def _check_shapes(bound: Bound, previous: Sequence[Array], arrays: Sequence[Array], returned: Any, index: int) -> None:
-    for slot, (before, after) in enumerate(zip(previous, arrays)):
-        if before.shape != after.shape:
+def _check_shapes(bound: Bound, previous: Sequence[Held], values: Sequence[Held], returned: Any, index: int) -> None:
+    for slot, (before, after) in enumerate(zip(previous, values)):
+        if tuple(before.shape) != tuple(after.shape):
             raise CallError(
                 f"At step {index}: state {slot} went in as {_by(before)} and came back as {_by(after)} "
                 f"({bound.callee.method}() returned {outline(returned, bound.backend)})."
             )
 
 
-def _by(array: Array) -> str:
-    return "x".join(map(str, array.shape)) or "a scalar"
+def _by(value: Held) -> str:
+    return "x".join(map(str, value.shape)) or "a scalar"
 
 
 def different(left: Array, right: Array) -> bool:
@@ -178,11 +245,3 @@ def largest_difference(left: Array, right: Array) -> float:
         gap = np.abs(left - right, dtype=None)
     gap = np.where(np.isfinite(gap), gap, np.where((left == right) | ((left != left) & (right != right)), 0, np.inf))
     return float(gap.max()) if gap.size else 0.0
-
-
-def _nan(array: Array) -> bool:
-    return array.dtype.kind in "fc" and bool(np.isnan(array).any())
-
-
-def _infinite(array: Array) -> bool:
-    return array.dtype.kind in "fc" and bool(np.isinf(array).any())

@@ -116,9 +116,18 @@ def takes_sequence(function: ast.FunctionDef, parameter: str) -> bool:
             over = ast.unparse(node.iter)
             if re.fullmatch(LOOPED.format(name), over) or re.search(COUNTED.format(name), over):
                 return True
-        if isinstance(node, ast.Assign) and _takes_length(node.targets[0], ast.unparse(node.value), name):
+        if not isinstance(node, ast.Assign) or not _taken_of(node.value, parameter):
+            continue
+        if _takes_length(node.targets[0], ast.unparse(node.value), name):
             return True
     return False
+
+
+def _taken_of(node: ast.expr, name: str) -> bool:
+    """Whether an expression is an attribute, a part or a method's answer of the variable."""
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def _takes_length(target: ast.expr, value: str, name: str) -> bool:

@@ -6,11 +6,13 @@ cell is written with (Keras 3 on either, Keras 2 with the cells of TensorFlow 1,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from rnncheck.backends import providers
@@ -20,11 +22,17 @@ from rnncheck.backends.surroundings import remember
 from rnncheck.definitions import is_framework
 from rnncheck.errors import UsageError
 from rnncheck.structure import flatten
+from rnncheck.trace import equal, rms
 
 Array = NDArray[Any]
 
 Tensor = Any
 """A framework's own tensor."""
+
+Held = Any
+"""Copied numbers: an array where the run is on the CPU, else a tensor on its device."""
+
+HOST = "cpu"
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,42 @@ class Tape:
         return any(derivative is not None for derivative in found)
 
 
+@dataclass(frozen=True)
+class Figures:
+    """The root mean squares of a value ``before`` and ``after`` a step (None where that is not finite), whether it is
+    unchanged, and whether it is ``broken``: NaN, or infinite without having been so."""
+
+    before: float | None
+    after: float | None
+    unchanged: bool
+    broken: bool
+
+    @classmethod
+    def of(cls, before: Array | None, after: Array) -> Figures:
+        if before is None:
+            return cls(None, None, True, breaks(None, after))
+        return cls(rms(before), rms(after), equal(before, after), breaks(before, after))
+
+
+def no_device(asked: str, framework: str, there: Sequence[str]) -> UsageError:
+    """The error for a device that a framework does not find."""
+    kind, _, number = asked.partition(":")
+    named = f"device {asked}" if number else f"{kind.upper()} device"
+    return UsageError(f"There is no {named} here.", hint=f"What {framework} finds: {', '.join(there)}.")
+
+
+def breaks(before: Array | None, after: Array) -> bool:
+    """Whether a value became NaN, or infinite without having been so: a running maximum starts there. Of a value with
+    none ``before``, such as logits of what is ruled out, infinity is not asked."""
+    if after.dtype.kind not in "fc" or np.isfinite(after).all():
+        return False
+    return bool(np.isnan(after).any()) or (before is not None and not np.isinf(before).any())
+
+
+def _root(square: float) -> float | None:
+    return math.sqrt(square) if math.isfinite(square) else None
+
+
 def merged(left: Array | None, right: Array | None) -> Array | None:
     """Where either of two derivatives of a weight is not zero."""
     return right if left is None else left if right is None else left | right
@@ -93,6 +137,8 @@ class Tensors(Protocol):
 
     name: str
     version: str
+    device: str = HOST
+    """Where the cell is and all tensors are made: ``cpu``, ``cuda:0``."""
 
     def raw(self, value: Any) -> Any:
         """The framework's own tensor, where a library wraps it in a variable of its own; else the value itself."""
@@ -104,6 +150,41 @@ class Tensors(Protocol):
     def numpy(self, tensor: Tensor) -> Array:
         """A copy of the numbers; later changes of the tensor do not show in it."""
 
+    def hold(self, tensor: Tensor) -> Held:
+        """A copy of the numbers that stays on the device of the run."""
+        return self.numpy(tensor) if self.device == HOST else self.copy(tensor)
+
+    def read(self, held: Sequence[Held]) -> list[Array]:
+        """The numbers of what was held; from another device all of one shape and dtype come together."""
+        if self.device == HOST:
+            return list(held)
+        alike: dict[Any, dict[int, Held]] = {}
+        for value in held:
+            alike.setdefault((tuple(value.shape), value.dtype), {})[id(value)] = value
+        known: dict[int, Array] = {}
+        for values in alike.values():
+            stacked = self.numpy(self.stack(list(values.values())))
+            known.update((key, stacked[at, ...]) for at, key in enumerate(values))
+        return [known[id(value)] for value in held]
+
+    def figures(self, pairs: Sequence[tuple[Held | None, Held]]) -> list[Figures]:
+        """What there is to tell of values before and after a step. Without one before it is only whether the other
+        holds NaN."""
+        if self.device == HOST:
+            return [Figures.of(before, after) for before, after in pairs]
+        found = self.read([self.measure(before, after) for before, after in pairs])
+        return [Figures(_root(old), _root(new), bool(same), bool(broken)) for old, new, same, broken in found]
+
+    def copy(self, tensor: Tensor) -> Tensor:
+        """A tensor of the same numbers on the device of the run, which nothing changes."""
+
+    def stack(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Tensors of one shape and dtype along a new first axis."""
+
+    def measure(self, before: Tensor | None, after: Tensor) -> Tensor:
+        """The mean squares of both, whether they are equal and whether the latter is broken (see ``Figures``), four
+        numbers on the device."""
+
     def tensor(self, array: Array, dtype: str | None = None) -> Tensor:
         """A new tensor of the same shape, in the array's dtype or another."""
 
@@ -113,6 +194,15 @@ class Tensors(Protocol):
 
     def dtype(self, tensor: Tensor) -> str:
         """The dtype's name, such as ``float32``."""
+
+    def on_device(self, asked: str | None, target: Any) -> AbstractContextManager[None]:
+        """Within the block ``device`` is the one that was asked for, else the one on which the target lives, and what
+        is made is made there; raises UsageError where there is no such device."""
+
+    def move(self, cell: Any) -> Restore:
+        """Take a cell to the device that was asked for, or where none was, go where the cell lives; the answer takes
+        it back."""
+        return lambda: None
 
     def seed(self, seed: int) -> None:
         """Make all random numbers start again."""

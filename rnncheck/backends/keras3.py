@@ -79,6 +79,12 @@ def backend() -> Backend:
         class KerasOnTorch(Keras3, TorchTensors):
             version = f"{TorchTensors.version}, keras {keras.__version__}"
 
+            @contextlib.contextmanager
+            def on_device(self, asked: str | None, target: Any) -> Iterator[None]:
+                # By itself Keras makes weights on a GPU wherever there is one.
+                with super().on_device(asked, target), keras.device(self.device):
+                    yield
+
             def tensor(self, array: Array, dtype: str | None = None) -> Tensor:
                 # On the device on which Keras keeps the weights.
                 return keras.ops.convert_to_tensor(super().tensor(array, dtype))

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch.utils import deterministic
 
-from rnncheck.backends.base import Array, Gradients, Tape, Tensor, Tensors, Weight, merged
+from rnncheck import usertrace
+from rnncheck.backends.base import HOST, Array, Gradients, Tape, Tensor, Tensors, Weight, merged, no_device
 from rnncheck.backends.snapshot import Restore
+from rnncheck.errors import BackendError
 
 
 class TorchTensors(Tensors):
@@ -20,22 +25,87 @@ class TorchTensors(Tensors):
 
     name = "torch"
     version = f"torch {torch.__version__.partition('+')[0]}"
+    place = torch.device(HOST)
+    _asked = False
 
     def is_tensor(self, value: Any) -> bool:
         return isinstance(self.raw(value), torch.Tensor)
 
     def numpy(self, tensor: Tensor) -> Array:
-        value = self.raw(tensor).detach().cpu()
+        value = self.raw(tensor)
         if value.dtype is torch.bfloat16:
             value = value.float()
-        return np.array(value.resolve_conj().resolve_neg().numpy(), copy=True)
+        return np.array(value.numpy(force=True), copy=True)
+
+    def copy(self, tensor: Tensor) -> Tensor:
+        return self.raw(tensor).detach().to(self.place, copy=True)
+
+    def stack(self, tensors: Sequence[Tensor]) -> Tensor:
+        return torch.stack(list(tensors))
+
+    def measure(self, before: Tensor | None, after: Tensor) -> Tensor:
+        # Apple's devices have no wider one.
+        wide = torch.float32 if after.device.type == "mps" else torch.float64
+
+        def mean_square(value: Tensor) -> Tensor:
+            size = value.to(torch.complex128 if value.is_complex() else wide).abs()
+            return (size * size).mean()
+
+        broken = after.isnan().any()
+        if before is None:
+            return torch.stack([broken.to(wide)] * 4)
+        broken = broken | (after.isinf().any() & ~before.isinf().any())
+        same = ((before == after) | (before.isnan() & after.isnan())).all()
+        return torch.stack([mean_square(before), mean_square(after), same.to(wide), broken.to(wide)])
 
     def tensor(self, array: Array, dtype: str | None = None) -> Tensor:
         tensor = torch.from_numpy(np.array(array, copy=True))
-        return tensor if dtype is None else tensor.to(getattr(torch, dtype))
+        wanted = tensor.dtype if dtype is None else getattr(torch, dtype)
+        return tensor if tensor.dtype is wanted and self.device == HOST else tensor.to(self.place, wanted)
 
     def dtype(self, tensor: Tensor) -> str:
         return str(self.raw(tensor).dtype).removeprefix("torch.")
+
+    @contextlib.contextmanager
+    def on_device(self, asked: str | None, target: Any) -> Iterator[None]:
+        exact = torch.get_deterministic_debug_mode(), deterministic.fill_uninitialized_memory
+        cudnn = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+        self._asked = asked is not None
+        try:
+            if asked is not None:
+                self._go(_device(asked.lower()))
+            else:
+                self._go(_home(target))
+            yield
+        finally:
+            if self.device != HOST:
+                torch.set_deterministic_debug_mode(exact[0])
+                deterministic.fill_uninitialized_memory = exact[1]
+                torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = cudnn
+
+    def _go(self, place: torch.device) -> None:
+        """Numbers are compared bit for bit: where a kernel has a form that repeats itself, that one is taken."""
+        self.place, self.device = place, str(place)
+        if self.device != HOST:
+            torch.set_deterministic_debug_mode(max(torch.get_deterministic_debug_mode(), 1))
+            warnings.filterwarnings("ignore", message=".*deterministic")
+            # Memory that a cell has not written yet is no NaN of its own.
+            deterministic.fill_uninitialized_memory = False
+            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+
+    def move(self, cell: Any) -> Restore:
+        if not self._asked:
+            self._go(_home(cell))
+        if not self._asked or not isinstance(cell, torch.nn.Module):
+            return lambda: None
+        back = _way_back(cell)
+        try:
+            cell.to(self.place)
+        except Exception as error:
+            back()
+            name = type(cell).__name__
+            raise BackendError(f"{name} could not be moved to {self.device}: {usertrace.summary(error)}.") from error
+        return back
 
     def seed(self, seed: int) -> None:
         random.seed(seed)
@@ -44,18 +114,26 @@ class TorchTensors(Tensors):
         torch.default_generator.manual_seed(seed)
         if torch.cuda.is_initialized():
             torch.cuda.manual_seed_all(seed)
+        if self.place.type == "mps":
+            torch.mps.manual_seed(seed)
         self.seed_library(seed)
 
     @contextlib.contextmanager
     def keep_randomness(self) -> Iterator[None]:
         python, numpy, own = random.getstate(), np.random.get_state(), torch.get_rng_state()
         restore = self.keep_library()
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        mps = torch.mps.get_rng_state() if self.place.type == "mps" else None
         try:
             yield
         finally:
             random.setstate(python)
             np.random.set_state(numpy)
             torch.set_rng_state(own)
+            for number, state in enumerate(cuda):
+                torch.cuda.set_rng_state(state, number)
+            if mps is not None:
+                torch.mps.set_rng_state(mps)
             restore()
 
     def eagerly(self) -> contextlib.AbstractContextManager[None]:
@@ -166,4 +244,46 @@ class TorchTensors(Tensors):
 
 def _project(tensor: Tensor, noise: torch.Generator) -> Tensor:
     value = torch.view_as_real(tensor) if tensor.is_complex() else tensor
-    return (value * (torch.rand(value.shape, generator=noise) + 0.5).to(value.dtype)).sum()
+    return (value * (torch.rand(value.shape, generator=noise, device=HOST) + 0.5).to(value)).sum()
+
+
+def _device(name: str) -> torch.device:
+    there = [HOST, *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    there += ["mps"] if torch.backends.mps.is_available() else []
+    try:
+        place = torch.empty(0, device=name.replace("gpu", "cuda")).device
+    except Exception as error:
+        raise no_device(name, "PyTorch", there) from error
+    # There tensors have shapes and no numbers.
+    if place.type == "meta":
+        raise no_device(name, "PyTorch", there)
+    return torch.device(HOST) if place.type == HOST else place
+
+
+def _home(cell: Any) -> torch.device:
+    """Where a cell lives: its first tensor that is not on the CPU tells."""
+    tensors = itertools.chain(cell.parameters(), cell.buffers()) if isinstance(cell, torch.nn.Module) else ()
+    return next((tensor.device for tensor in tensors if tensor.device.type not in (HOST, "meta")), torch.device(HOST))
+
+
+def _way_back(cell: torch.nn.Module) -> Restore:
+    """Puts a module's tensors and their gradients back where they lie now, the very same memory."""
+    registries = [getattr(part, name) for part in cell.modules() for name in ("_parameters", "_buffers")]
+    known = [(registry, dict(registry.items())) for registry in registries]
+    tensors = [tensor for _, registry in known for tensor in registry.values() if tensor is not None]
+    tensors = [tensor for tensor in tensors if not torch.nn.parameter.is_lazy(tensor)]
+    gradients = [(tensor, tensor.grad) for tensor in tensors]
+    held = [*tensors, *(gradient for _, gradient in gradients if gradient is not None)]
+    memory = [(tensor, tensor.data) for tensor in held]
+
+    def back() -> None:
+        for registry, tensors in known:
+            for name, tensor in tensors.items():
+                registry[name] = tensor
+        for tensor, data in memory:
+            if tensor.device != data.device:
+                tensor.data = data
+        for tensor, gradient in gradients:
+            tensor.grad = gradient
+
+    return back

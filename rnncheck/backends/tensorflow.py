@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck.backends.base import Array, Gradients, Tape, Tensor, Tensors, Weight, merged
+from rnncheck.backends.base import HOST, Array, Gradients, Tape, Tensor, Tensors, Weight, merged, no_device
 from rnncheck.backends.noise import quiet_tensorflow, whole_tracebacks
 from rnncheck.backends.snapshot import Restore
 from rnncheck.errors import BackendError
@@ -35,6 +35,37 @@ class TensorFlowTensors(Tensors):
             value = value.astype("float32")
         return np.array(value, copy=True)
 
+    def copy(self, tensor: Tensor) -> Tensor:
+        return tf.identity(self.raw(tensor))
+
+    def stack(self, tensors: Sequence[Tensor]) -> Tensor:
+        return tf.stack(list(tensors))
+
+    def measure(self, before: Tensor | None, after: Tensor) -> Tensor:
+        def wide(value: Tensor) -> Tensor:
+            return tf.cast(value, tf.complex128 if value.dtype.is_complex else tf.float64)
+
+        def mean_square(value: Tensor) -> Tensor:
+            size = tf.abs(wide(value))
+            return tf.reduce_mean(size * size)
+
+        def nan(value: Tensor) -> Tensor:
+            return tf.math.is_nan(tf.abs(wide(value)))
+
+        def infinite(value: Tensor) -> Tensor:
+            return tf.reduce_any(tf.math.is_inf(tf.abs(wide(value))))
+
+        broken = tf.reduce_any(nan(after))
+        if before is None:
+            return tf.stack([tf.cast(broken, tf.float64)] * 4)
+        broken |= infinite(after) & ~infinite(before)
+        alike = before.dtype == after.dtype
+        same = tf.reduce_all(
+            ((before == after) if alike else (wide(before) == wide(after))) | (nan(before) & nan(after))
+        )
+        told = [tf.cast(flag, tf.float64) for flag in (same, broken)]
+        return tf.stack([mean_square(before), mean_square(after), *told])
+
     def tensor(self, array: Array, dtype: str | None = None) -> Tensor:
         tensor = tf.constant(array)
         return tensor if dtype is None or tensor.dtype.name == dtype else tf.cast(tensor, dtype)
@@ -45,6 +76,19 @@ class TensorFlowTensors(Tensors):
 
     def dtype(self, tensor: Tensor) -> str:
         return str(self.raw(tensor).dtype.name)
+
+    @contextlib.contextmanager
+    def on_device(self, asked: str | None, target: Any) -> Iterator[None]:
+        """What a cell has made already stays where it is, and TensorFlow copies it to where it computes."""
+        there = [device.name.partition("device:")[2].lower() for device in tf.config.list_logical_devices()]
+        named = (asked or _home(target)).lower().removeprefix("/").replace("cuda", "gpu")
+        wanted = named if ":" in named else f"{named}:0"
+        if wanted not in there:
+            raise no_device(asked or named, "TensorFlow", [name.replace("cpu:0", HOST) for name in there])
+        self.device = HOST if wanted == "cpu:0" else wanted
+        # On a machine with one device nothing has to be said.
+        with tf.device(f"/{wanted.upper()}") if len(there) > 1 else contextlib.nullcontext():
+            yield
 
     def seed(self, seed: int) -> None:
         random.seed(seed)
@@ -182,6 +226,16 @@ class TensorFlowTensors(Tensors):
             for index, part in enumerate(found[len(leaves) :]):
                 reached[index] = merged(reached[index], None if part is None or not trainable[index] else part != 0)
         return Gradients(by_target, reached, touched, finite)
+
+
+def _home(target: Any) -> str:
+    """The device of an instance's first variable that is not on the CPU."""
+    with contextlib.suppress(Exception):
+        for variable in () if isinstance(target, type) else target.variables:
+            _, _, name = str(getattr(variable, "value", variable).device).lower().partition("device:")
+            if name and not name.startswith(HOST):
+                return name
+    return HOST
 
 
 def _project(target: Sequence[Tensor], noise: np.random.Generator) -> Tensor | None:

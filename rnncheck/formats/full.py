@@ -76,6 +76,7 @@ def _title(result: Result, width: int) -> Iterator[Text]:
     if result.backend_version:
         settings = result.settings
         run = f"seed {settings['seed']} · {counted(settings['steps'], 'step')} · batch {settings['batch']}"
+        run += f" · {settings['device']}" if settings["device"] not in (None, "cpu") else ""
         about = one_line(f"{result.backend_version.partition(',')[0]} · {run}")
     gap = width - len(name) - len(about)
     if not about:

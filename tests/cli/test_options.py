@@ -24,6 +24,7 @@ OPTIONS = [
     "--batch",
     "--seed",
     "--dtype",
+    "--device",
     "--select",
     "--ignore",
     "--fail-on",

@@ -34,6 +34,7 @@ SETTINGS = {
     "batch": 3,
     "input_shape": [5],
     "dtype": "float32",
+    "device": "cpu",
     "kwargs": {"units": 8},
     "method": "call",
     "call_kwargs": {"ts": 0.5},

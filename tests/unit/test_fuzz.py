@@ -335,6 +335,7 @@ FLAGS = [
     "--batch",
     "--seed",
     "--dtype",
+    "--device",
     "--select",
     "--ignore",
     "--fail-on",

@@ -75,6 +75,7 @@ def test_a_wrong_table_is_an_error_that_names_the_file(
         ({"input_shape": (3, 0)}, "--input-shape"),
         ({"initial_state": "zero"}, "--initial-state"),
         ({"dtype": "int8"}, "--dtype"),
+        ({"device": "the first"}, "--device takes the name of one, such as cpu, cuda or cuda:1, not 'the first'."),
         ({"fail_on": "note"}, "--fail-on"),
         ({"output_format": "xml"}, "--output-format"),
         ({"select": ("returned-old-stat",)}, "no rule 'returned-old-stat'"),
