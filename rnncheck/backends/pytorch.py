@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from rnncheck.backends.base import Array, Gradients, Tensor, Tensors, Weight, merged
+from rnncheck.backends import torch_dropout, torch_functions
+from rnncheck.backends.base import Array, Derivative, Dropping, Gradients, Tensor, Tensors, Weight, merged
 from rnncheck.backends.snapshot import Restore
 
 
@@ -67,6 +69,12 @@ class TorchTensors(Tensors):
     def without_gradient(self) -> contextlib.AbstractContextManager[None]:
         off: contextlib.AbstractContextManager[None] = torch.no_grad()
         return off
+
+    @contextlib.contextmanager
+    def dropping(self, cell: Any, path: str) -> Iterator[list[Dropping]]:
+        watch = torch_dropout.Watch(cell, path)
+        with watch:
+            yield watch.found
 
     def weight(self, name: str, tensor: Tensor, trainable: bool) -> Weight:
         def read() -> Array:
@@ -159,7 +167,12 @@ class TorchTensors(Tensors):
                 indices = [index for index, is_differentiable in enumerate(differentiable) if is_differentiable]
                 for index, grad in zip(indices, found[len(active) :]):
                     reached[index] = merged(reached[index], None if grad is None else self.numpy(grad) != 0)
-        return Gradients(by_target, reached)
+        return Gradients(by_target, reached, torch_functions.met(itertools.chain(*targets)))
+
+    def wrong_derivatives(self, functions: Sequence[type], run: Callable[[], Any]) -> list[Derivative]:
+        with torch_functions.calls_of(functions) as calls:
+            run()
+        return torch_functions.wrong(calls)
 
 
 def _project(tensor: Tensor, noise: torch.Generator) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 
 from rnncheck import source
 from rnncheck.backends import providers
-from rnncheck.backends.base import Backend, Tensor, Weight
+from rnncheck.backends.base import Array, Backend, Tensor, Weight
 from rnncheck.backends.pytorch import TorchTensors
 from rnncheck.backends.snapshot import Snapshot
 from rnncheck.errors import BackendError
@@ -31,6 +32,27 @@ class TorchModules(TorchTensors, Backend):
     def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> None:
         with contextlib.suppress(Exception):
             cell.eval()
+
+    def evaluates(self, cell: Any) -> bool:
+        return not getattr(cell, "training", False)
+
+    @contextlib.contextmanager
+    def training(self, cell: Any) -> Iterator[None]:
+        """What it sets is put back by a snapshot."""
+        with contextlib.suppress(Exception):
+            cell.train()
+        yield
+
+    def statistics(self, cell: Any) -> Mapping[str, Callable[[], Array]]:
+        named = cell.named_modules() if isinstance(cell, torch.nn.Module) else ()
+        return {
+            name: functools.partial(self._running, module)
+            for name, module in named
+            if name and isinstance(module._buffers.get("running_mean"), torch.Tensor)
+        }
+
+    def _running(self, module: Any) -> Array:
+        return self.numpy(module.running_mean)
 
     def unwrap(self, cell: Any) -> Any:
         return getattr(cell, "_orig_mod", cell)

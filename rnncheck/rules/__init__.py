@@ -14,6 +14,7 @@ from rnncheck.rules import (
     mutated_state,
     nonfinite_state,
     partial_freeze,
+    random_state,
     returned_old_state,
     state_dtype_mismatch,
     state_shape_mismatch,
@@ -21,6 +22,7 @@ from rnncheck.rules import (
     unchanged_initial_state,
     unused_weight,
     vanishing_gradient,
+    wrong_gradient,
     wrong_state_structure,
 )
 from rnncheck.rules.base import Rule
@@ -40,8 +42,10 @@ RULES: tuple[Rule, ...] = (
     leaked_state.RULE,
     mutated_state.RULE,
     batch_leak.RULE,
+    random_state.RULE,
     exploding_state.RULE,
     vanishing_gradient.RULE,
+    wrong_gradient.RULE,
     unused_weight.RULE,
     graph_mismatch.RULE,
     missing_state_size.RULE,
