@@ -16,6 +16,7 @@ import numpy as np
 
 from rnncheck import (
     build,
+    chance,
     computed,
     flow,
     graphs,
@@ -24,6 +25,7 @@ from rnncheck import (
     leaks,
     learning,
     mutation,
+    norms,
     order,
     probes,
     rows,
@@ -60,6 +62,7 @@ from rnncheck.trace import (
     Swap,
     Trace,
     Weight,
+    WrongGradient,
 )
 from rnncheck.unroll import Run, State, Step, arrived, different, each_step, glimpses
 
@@ -156,6 +159,8 @@ def _observed(
     mixing, span = _row_leak(lab, trace, main, shape)
     change = None if mixing is None else mixing.change
     trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=change, row_span=span)
+    if mixing is None and trace.repeatable and trace.slots and not trace.graph:
+        trace = dataclasses.replace(trace, shared_norm=norms.shared(lab, main, shape, trace.method.path))
     trace = _with_what_ran(trace, main)
     convention = bound.convention.describe([slot.name for slot in trace.slots])
     return Observed(trace, built, shape, bound.input_dtype, convention)
@@ -391,6 +396,7 @@ def _trace(
         )
     behaviour = _with_tail(seen.behaviour, tail)
     gradients, later, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
+    wrong = _wrong_gradients(lab, seen.probe, gradients)
     known = gradients is not None and repeatable
     variables = _in_variables(bound)
     cuts = flow.cuts(lab, seen.probe, gradients, later, method.path) if known and gradients else []
@@ -413,6 +419,8 @@ def _trace(
     candidates = [() if moving[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
     chosen = computed.assign(candidates, names)
     forms = graphs.forms(lab)
+    # A form is compared over all steps.
+    drawing = chance.draws(lab, main, len(lab.inputs) if forms else probes.WINDOW)
     targets = (*names, "output") if main.steps[0].outputs else tuple(names)
     shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
     reached = functools.partial(_reached, lab)
@@ -455,7 +463,9 @@ def _trace(
         features=learning.features(lab),
         taken=source.first_use(method.path, method.line, method.input_parameter) if unread else None,
         forms=forms,
-        mismatch=graphs.mismatch(lab, main, forms, _starts_itself(initial), method.path),
+        mismatch=None if drawing else graphs.mismatch(lab, main, forms, _starts_itself(initial), method.path),
+        chance=chance.chance(lab, main, method.path, repeatable=repeatable) if drawing else None,
+        wrong_gradients=wrong,
         swap=_swap(bound, lab, main, seen.probe, bindings, method) if all(behaviour.moves) else None,
     )
 
@@ -727,6 +737,16 @@ def _by_all(lab: Lab, probe: Probe, run: Callable[[Sequence[Tensor]], Sequence[S
     leaves = bound.state(probe.start.arrays)
     sources = [*zip(probe.start.arrays, map(backend.dtype, leaves)), (probe.inputs, bound.input_dtype)]
     return backend.gradients(run, sources, backend.weights(bound.cell))
+
+
+def _wrong_gradients(lab: Lab, probe: Probe, gradients: Gradients | None) -> tuple[WrongGradient, ...]:
+    """The functions of the user's own, met in a step, whose backward is not the derivative."""
+    if gradients is None or not gradients.functions:
+        return ()
+    one = dataclasses.replace(probe, inputs=probe.inputs[:1])
+    run = functools.partial(_gradients, lab, one, has_output=True)
+    found = lab.bound.backend.wrong_derivatives(gradients.functions, run)
+    return tuple(WrongGradient(one.function, one.gap, one.path, source.span(one.path, one.line)) for one in found)
 
 
 def _reached(lab: Lab, probe: Probe) -> set[str]:

@@ -3,14 +3,13 @@ graph, driven by the framework's own layer."""
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from rnncheck import leaks, source, usertrace
+from rnncheck import source, usertrace
 from rnncheck.backends.base import Array
 from rnncheck.capture import code_of
 from rnncheck.errors import BackendError
@@ -41,12 +40,10 @@ def forms(lab: Lab) -> tuple[str, ...]:
 
 
 def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: str | None) -> Mismatch | None:
-    """The first form that refuses the cell or gives other numbers; none where chance makes each run another.
+    """The first form that refuses the cell or gives other numbers. Where it draws random numbers, none can be told.
 
     With ``own_start`` a driver makes the first state itself, as the cell declares it.
     """
-    if not ways or _draws(lab, main):
-        return None
     kept, compilers = lab.bound.backend.snapshot(lab.bound.cell), lab.bound.backend.compilers(lab.bound.cell)
     for way in ways:
         lab.bound.begin(lab.seed)
@@ -76,20 +73,6 @@ def _complained(lab: Lab, error: Exception) -> int | None:
         if code is not None and name != lab.bound.callee.method:
             return code.co_firstlineno
     return None
-
-
-def _draws(lab: Lab, main: Run) -> bool:
-    """Whether it draws random numbers: another seed, or generators of its own that went on, give other ones."""
-    if not leaks.alike(main, lab.run(lab.inputs, lab.initial, 77)):
-        return True
-    before = lab.bound.kept
-    if before is None:
-        return False
-    before.restore(randomness=False)
-    going_on = dataclasses.replace(lab, bound=dataclasses.replace(lab.bound, kept=None))
-    again = going_on.run(lab.inputs, lab.initial, 77)
-    before.restore()
-    return not leaks.alike(main, again)
 
 
 def _driven(lab: Lab, driver: str, own_start: bool) -> tuple[list[list[Array]], list[Array]]:

@@ -111,8 +111,12 @@ def cut_off(lab: Lab, probe: Probe, weights: Sequence[Seen], path: str | None, r
     idle = {weight.name for weight in weights if not weight.reached and weight.never and not weight.elsewhere}
     idle &= {weight.name for weight in weights if weight.used and weight.shape is not None}
     if idle:
-        with lab.bound.backend.training(lab.bound.cell):
-            idle -= set(reached_in(probe))
+        before = lab.bound.backend.snapshot(lab.bound.cell)
+        try:
+            with lab.bound.backend.training(lab.bound.cell):
+                idle -= set(reached_in(probe))
+        finally:
+            before.restore()
     known = {weight.name: weight for weight in lab.bound.backend.weights(lab.bound.cell)}
     marked = {name: _cut(lab, probe, known[name], path) for name in idle if _moved_by(lab, probe, known[name])}
     return tuple(

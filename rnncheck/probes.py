@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from rnncheck.backends.base import Array, Backend, Weight
+from rnncheck.backends.snapshot import Snapshot
 from rnncheck.convention import Bound
 from rnncheck.errors import CallError
 from rnncheck.trace import Behaviour
@@ -65,6 +66,10 @@ class Lab:
 
     def run(self, inputs: Array, start: State, shift: int = 0, *, record: bool = False) -> Run:
         return unroll(self.bound, self.seed + shift, inputs, start, record=record)
+
+    def again(self, kept: Snapshot) -> Lab:
+        """Each run of which starts from a snapshot of the cell."""
+        return dataclasses.replace(self, bound=dataclasses.replace(self.bound, kept=kept))
 
     def other_inputs(self, number: int, steps: int) -> Array:
         rng = np.random.default_rng((self.seed, number))

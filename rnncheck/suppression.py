@@ -116,7 +116,7 @@ def _wrong(comment: Comment) -> Iterator[str]:
         yield f"{comment.place}: this comment is not understood and ignores nothing: write {FORM}"
     for rule in comment.rules:
         if rule not in IDS:
-            close = difflib.get_close_matches(rule, IDS)
+            close = difflib.get_close_matches(rule, IDS, n=1)
             hint = f"did you mean {' or '.join(close)}?" if close else "see rnncheck --list-rules"
             yield f"{comment.place}: there is no rule '{rule}' to ignore: {hint}"
 

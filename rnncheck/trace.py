@@ -348,6 +348,37 @@ class Mismatch:
 
 
 @dataclass(frozen=True)
+class Chance:
+    """In evaluation mode other random numbers give another state (``in_state``) or another output, first at a
+    statement. ``dropout`` is what drops units there, empty where their values alone tell that some are dropped, and
+    None where none are; ``careless``: by a default that is surely not meant. ``instead`` is the code to write."""
+
+    in_state: bool
+    span: Span | None
+    dropout: str | None = None
+    careless: bool = False
+    instead: str | None = None
+
+
+@dataclass(frozen=True)
+class WrongGradient:
+    """A function whose backward, which ends at a statement of a file, is off by this part of the derivative."""
+
+    function: str
+    gap: float
+    path: str | None
+    span: Span | None
+
+
+@dataclass(frozen=True)
+class SharedNorm:
+    """Layers whose running statistics every step moves while training, and the statement at which they mix rows."""
+
+    names: tuple[str, ...]
+    span: Span | None
+
+
+@dataclass(frozen=True)
 class Trace:
     """All that was seen of one cell; see the classes above for each part. ``library`` is what it is written with.
 
@@ -395,6 +426,9 @@ class Trace:
     unread: tuple[int, ...] = ()
     features: int = 0
     taken: Span | None = None
+    chance: Chance | None = None
+    wrong_gradients: tuple[WrongGradient, ...] = ()
+    shared_norm: SharedNorm | None = None
 
     @property
     def last_step(self) -> int:

@@ -1,7 +1,7 @@
 """Cells written in a test, and what their own comments expect of rnncheck.
 
 ``# expect: rule`` stands on the line at fault; ``# expect: rule warning 1`` also tells severity and slot. A
-class without such a comment is healthy: notes are allowed, findings are not.
+class without such a comment is healthy: notes are allowed, findings are not. A note that is expected has to be there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import rnncheck
 from rnncheck.findings import Result
 
-MARK = re.compile(r"# expect: ([\w-]+)(?: (error|warning))?(?: (\d+))?")
+MARK = re.compile(r"# expect: ([\w-]+)(?: (error|warning|note))?(?: (\d+))?")
 
 
 def classes(module: ModuleType) -> list[Any]:
@@ -37,12 +37,12 @@ def expected(target: Callable[..., Any]) -> list[tuple[str, int, str, int | None
     return sorted(found)
 
 
-def seen(result: Result) -> list[tuple[str, int | None, str, int | None]]:
-    """The findings that count: no notes, nothing that another finding explains, nothing that is suppressed."""
+def seen(result: Result, *, notes: bool = False) -> list[tuple[str, int | None, str, int | None]]:
+    """The findings that count: nothing that another finding explains, nothing that is suppressed, notes on demand."""
     return sorted(
         (finding.rule, finding.location.line, finding.severity, finding.state_index)
         for finding in result.findings
-        if finding.severity != "note" and finding.explained_by is None and finding.suppressed is None
+        if (notes or finding.severity != "note") and finding.explained_by is None and finding.suppressed is None
     )
 
 
@@ -52,10 +52,15 @@ def check(target: Callable[..., Any], **options: Any) -> Result:
     return result
 
 
+def noted(target: Callable[..., Any]) -> set[str]:
+    """The rules of which a note is expected."""
+    return {rule for rule, _, severity, _ in expected(target) if severity == "note"}
+
+
 def holds(target: Callable[..., Any], **options: Any) -> None:
     """What the target's comments expect is what rnncheck says. A slot that is not given is not compared."""
     wanted = expected(target)
-    found = seen(check(target, **options))
+    found = seen(check(target, **options), notes=any(severity == "note" for _, _, severity, _ in wanted))
     trimmed = [
         (*item[:3], item[3] if index < len(wanted) and wanted[index][3] is not None else None)
         for index, item in enumerate(found)

@@ -87,6 +87,8 @@ OF_RNNCHECK = (
     _sample("unused-weight", "gate", "unused"),
     _sample("untrained-weight", "drive input", "detach(ed|es)?", "graph is cut"),
     _sample("graph-mismatch", "forward", "torchscript", "script(ed|ing)?", "trac(ed|ing)"),
+    _sample("random-state", "kept dropout", "random", "dropout", "determinis(tic|m)", "differ between"),
+    _sample("wrong-gradient", "Squash", "backward", "jacobian", "finite differences"),
 )
 
 OF_THE_PEERS = (

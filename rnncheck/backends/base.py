@@ -57,13 +57,15 @@ class Gradients:
     """Largest absolute derivatives ``sources[target][source]``, and for each weight where its derivative is
     not zero (an array of the weight's shape); likewise for each source as it was ``touched`` by any target.
 
-    None means that no path connects the two. ``finite``: all derivatives are numbers.
+    None means that no path connects the two. ``finite``: all derivatives are numbers. ``functions`` are those with a
+    derivative of their own, not the framework's, that were met.
     """
 
     sources: list[list[float | None]]
     weights: list[Array | None]
     touched: list[Array | None]
     finite: bool
+    functions: tuple[type, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,27 @@ def breaks(before: Array | None, after: Array) -> bool:
 
 def _root(square: float) -> float | None:
     return math.sqrt(square) if math.isfinite(square) else None
+
+
+@dataclass(frozen=True)
+class Dropping:
+    """A call that drops units in evaluation mode: on which line, what does it (``its Dropout``), whether that is surely
+    not meant, and what to write instead."""
+
+    line: int
+    name: str
+    careless: bool
+    instead: str | None
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """A function whose own derivative is off by so large a part of the true one, and where it returns it."""
+
+    function: str
+    gap: float
+    path: str | None
+    line: int | None
 
 
 def merged(left: Array | None, right: Array | None) -> Array | None:
@@ -224,6 +247,11 @@ class Tensors(Protocol):
     def without_gradient(self) -> AbstractContextManager[None]:
         """Within the block calls leave no gradient record."""
 
+    def dropping(self, cell: Any, path: str) -> AbstractContextManager[list[Dropping]]:
+        """Within the block the list fills with the calls that drop units, on lines of a file, where that can be
+        told."""
+        return nullcontext([])
+
     def weight(self, name: str, tensor: Tensor, trainable: bool, registered: bool = True) -> Weight:
         """A weight's tensor with the ways to read and to replace its numbers."""
 
@@ -256,6 +284,11 @@ class Tensors(Protocol):
         """Derivatives of a random projection of each target of ``run``, which is given a tensor for each source
         (an array and a dtype)."""
 
+    def wrong_derivatives(self, functions: Sequence[type], run: Callable[[], Any]) -> list[Derivative]:
+        """Those of the functions, as they are called while something is ``run``, whose own derivative is not that of
+        what they compute."""
+        return []
+
 
 class Backend(Tensors, Protocol):
     """What rnncheck needs of a framework: its tensors, and what a library makes of cells.
@@ -282,6 +315,18 @@ class Backend(Tensors, Protocol):
         driver builds it; raises what the cell raises."""
         return
 
+    def evaluates(self, cell: Any) -> bool:
+        """Whether it is in evaluation mode."""
+        return True
+
+    def training(self, cell: Any) -> AbstractContextManager[None]:
+        """Within the block the cell is in training mode."""
+        return nullcontext()
+
+    def statistics(self, cell: Any) -> Mapping[str, Callable[[], Array]]:
+        """How to read what parts of the cell gather of their inputs while training, by the parts' dotted paths."""
+        return {}
+
     def unwrap(self, cell: Any) -> Any:
         """The user's own cell inside a compiled one."""
         return cell
@@ -291,10 +336,6 @@ class Backend(Tensors, Protocol):
 
     def weights(self, cell: Any) -> list[Weight]:
         """All weights of floating-point numbers, trainable or not, by the names that the user gave them."""
-
-    def training(self, cell: Any) -> AbstractContextManager[None]:
-        """Within the block the cell is in the mode in which it is trained, where it has one."""
-        return nullcontext()
 
     def zero_constants(self, cell: Any) -> list[Weight]:
         """Arrays of the cell that are no weights and hold zeros alone."""

@@ -15,8 +15,9 @@ from rnncheck.errors import BackendError
 with quiet_tensorflow():
     import keras
     from keras.src.backend.common import global_state
+    from keras.src.layers.layer import CallContext
 
-GENERATOR = "global_seed_generator"
+GENERATOR, CONTEXT = "global_seed_generator", "current_call_ctx"
 
 
 class Keras3(KerasLayers):
@@ -37,6 +38,18 @@ class Keras3(KerasLayers):
     def keep_library(self) -> Restore:
         generator = global_state.get_global_attribute(GENERATOR)
         return lambda: global_state.set_global_attribute(GENERATOR, generator)
+
+    @contextlib.contextmanager
+    def training(self, cell: Any) -> Iterator[None]:
+        """As a layer around it that is called with training=True."""
+        around = CallContext(entry_layer=None)
+        around.training = True
+        before = global_state.get_global_attribute(CONTEXT)
+        global_state.set_global_attribute(CONTEXT, around)
+        try:
+            yield
+        finally:
+            global_state.set_global_attribute(CONTEXT, before)
 
     def float_dtype(self, cell: Any) -> str:
         return str(cell.compute_dtype or keras.config.floatx())

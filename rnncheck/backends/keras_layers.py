@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from rnncheck.backends import providers
 from rnncheck.backends.attributes import walk
-from rnncheck.backends.base import Backend, Tensor, Weight, derives, numpy_dtype
+from rnncheck.backends.base import Array, Backend, Tensor, Weight, derives, numpy_dtype
 from rnncheck.backends.snapshot import Snapshot
 from rnncheck.structure import flatten
 
@@ -71,6 +72,14 @@ class KerasLayers(Backend):
 
     def _parts(self, cell: Any) -> Iterator[tuple[str, Any]]:
         return walk(cell, self.is_weight, lambda value: isinstance(value, self.layer) or self.is_module(value))
+
+    def statistics(self, cell: Any) -> Mapping[str, Callable[[], Array]]:
+        """Keras takes the mean of a batch normalisation for a weight that is not trained."""
+        return {
+            name: functools.partial(self.numpy, part.moving_mean)
+            for name, part in self.holders(cell)
+            if name and self.is_weight(getattr(part, "moving_mean", None))
+        }
 
     def holders(self, cell: Any) -> list[tuple[str, Any]]:
         return [(name, part) for name, part in self._parts(cell) if not self.is_weight(part)]

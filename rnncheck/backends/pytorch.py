@@ -15,7 +15,20 @@ import torch
 from torch.utils import deterministic
 
 from rnncheck import usertrace
-from rnncheck.backends.base import HOST, Array, Gradients, Tape, Tensor, Tensors, Weight, merged, no_device
+from rnncheck.backends import torch_dropout, torch_functions
+from rnncheck.backends.base import (
+    HOST,
+    Array,
+    Derivative,
+    Dropping,
+    Gradients,
+    Tape,
+    Tensor,
+    Tensors,
+    Weight,
+    merged,
+    no_device,
+)
 from rnncheck.backends.snapshot import Restore
 from rnncheck.errors import BackendError
 
@@ -146,6 +159,12 @@ class TorchTensors(Tensors):
         off: contextlib.AbstractContextManager[None] = torch.no_grad()
         return off
 
+    @contextlib.contextmanager
+    def dropping(self, cell: Any, path: str) -> Iterator[list[Dropping]]:
+        watch = torch_dropout.Watch(cell, path)
+        with watch:
+            yield watch.found
+
     def weight(self, name: str, tensor: Tensor, trainable: bool, registered: bool = True) -> Weight:
         def read() -> Array:
             return np.array(tensor.detach().cpu().float().numpy(), copy=True)
@@ -239,7 +258,12 @@ class TorchTensors(Tensors):
                     touched[index] = merged(touched[index], None if array is None else array != 0)
                 for index, array in enumerate(next(every) if known else None for known in differentiable):
                     reached[index] = merged(reached[index], None if array is None else array != 0)
-        return Gradients(by_target, reached, touched, finite)
+        return Gradients(by_target, reached, touched, finite, torch_functions.met(itertools.chain(*targets)))
+
+    def wrong_derivatives(self, functions: Sequence[type], run: Callable[[], Any]) -> list[Derivative]:
+        with torch_functions.calls_of(functions) as calls:
+            run()
+        return torch_functions.wrong(calls)
 
 
 def _project(tensor: Tensor, noise: torch.Generator) -> Tensor:

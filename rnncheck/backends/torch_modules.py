@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from rnncheck import source
 from rnncheck.backends import providers
 from rnncheck.backends.attributes import walk
-from rnncheck.backends.base import Backend, Tensor, Weight
+from rnncheck.backends.base import Array, Backend, Tensor, Weight
 from rnncheck.backends.pytorch import TorchTensors
 from rnncheck.backends.snapshot import Snapshot
 from rnncheck.errors import BackendError
@@ -32,6 +33,20 @@ class TorchModules(TorchTensors, Backend):
     def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> None:
         with contextlib.suppress(Exception):
             cell.eval()
+
+    def evaluates(self, cell: Any) -> bool:
+        return not getattr(cell, "training", False)
+
+    def statistics(self, cell: Any) -> Mapping[str, Callable[[], Array]]:
+        named = cell.named_modules() if isinstance(cell, torch.nn.Module) else ()
+        return {
+            name: functools.partial(self._running, module)
+            for name, module in named
+            if name and isinstance(module._buffers.get("running_mean"), torch.Tensor)
+        }
+
+    def _running(self, module: Any) -> Array:
+        return self.numpy(module.running_mean)
 
     def unwrap(self, cell: Any) -> Any:
         return getattr(cell, "_orig_mod", cell)

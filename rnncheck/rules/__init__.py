@@ -14,6 +14,7 @@ from rnncheck.rules import (
     mutated_state,
     nonfinite_state,
     partial_freeze,
+    random_state,
     returned_old_state,
     state_dtype_mismatch,
     state_shape_mismatch,
@@ -22,6 +23,7 @@ from rnncheck.rules import (
     untrained_weight,
     unused_weight,
     vanishing_gradient,
+    wrong_gradient,
     wrong_state_structure,
 )
 from rnncheck.rules.base import Rule
@@ -41,8 +43,10 @@ RULES: tuple[Rule, ...] = (
     leaked_state.RULE,
     mutated_state.RULE,
     batch_leak.RULE,
+    random_state.RULE,
     exploding_state.RULE,
     vanishing_gradient.RULE,
+    wrong_gradient.RULE,
     unused_weight.RULE,
     untrained_weight.RULE,
     graph_mismatch.RULE,

@@ -6,6 +6,9 @@ Runs the cell twice in evaluation mode, with another input and another state in 
 all other rows. It fires when they change by more than rounding, in every one of several tries. The line is the first
 whose value in one row depends on another, or that has no value for each row any more.
 
+A note tells of a normalisation in the recurrence (`BatchNorm1d` of what the state goes into) that keeps rows apart in
+evaluation mode, mixes them while training, and has one set of running statistics for all time steps.
+
 ## Why it is bad
 
 What comes out for one sequence then depends on which other sequences happen to lie in the batch: results change with
@@ -36,8 +39,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rnncheck.findings import Finding
-from rnncheck.rules.base import Rule, at
-from rnncheck.trace import Trace
+from rnncheck.rules.base import Rule, at, listing
+from rnncheck.trace import SharedNorm, Trace
+
+WITHOUT = {
+    "torch": "nn.LayerNorm, or an nn.ModuleList with one nn.BatchNorm1d a time step",
+    "tf": "keras.layers.LayerNormalization, or a list with one keras.layers.BatchNormalization a time step",
+}
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -56,6 +64,24 @@ def check(trace: Trace) -> Iterator[Finding]:
             explained_by=None if trace.leak is None else "leaked-state",
         )
 
+    elif trace.shared_norm is not None:
+        yield _while_training(trace, trace.shared_norm)
+
+
+def _while_training(trace: Trace, shared: SharedNorm) -> Finding:
+    layers = listing(f"self.{name}" for name in shared.names)
+    mixes, statistics = ("mixes", "its") if len(shared.names) == 1 else ("mix", "their")
+    return Finding(
+        rule=RULE.id,
+        severity="note",
+        message=f"{layers} {mixes} the rows of the batch while training, and all time steps share {statistics} running "
+        "statistics.",
+        location=at(trace, shared.span),
+        steps=(0, trace.last_step),
+        suggestion=WITHOUT[trace.backend],
+        evidence={"layers": list(shared.names)},
+    )
+
 
 def _inapplicable(trace: Trace) -> str | None:
     if trace.graph:
@@ -66,4 +92,6 @@ def _inapplicable(trace: Trace) -> str | None:
     return "there is one row only" if rows and max(rows) < 2 else None
 
 
-RULE = Rule("batch-leak", "a row depends on other rows of the batch", check, _inapplicable)
+RULE = Rule(
+    "batch-leak", "a row depends on other rows of the batch", check, _inapplicable, severities=("error", "note")
+)

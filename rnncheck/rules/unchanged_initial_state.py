@@ -58,8 +58,8 @@ def check(trace: Trace) -> Iterator[Finding]:
             trace,
             trace.slots[0] if len(trace.slots) == 1 else None,
             "warning",
-            f"From its initial state ({_start(trace)}) the cell is dead for ordinary inputs: they never move it, and the "
-            "gradient by every weight is zero, so that training cannot wake it.",
+            f"From its initial state ({_start(trace)}) the cell is dead for ordinary inputs: they never move it, and "
+            "the gradient by every weight is zero, so that training cannot wake it.",
             "start the weights and biases so that ordinary inputs move the state",
         )
         return

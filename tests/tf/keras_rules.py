@@ -1359,6 +1359,37 @@ class RollsTheBatchRepaired(RollsTheBatch):
         return h, [h]
 
 
+class NormalisesItsDriveOverTheBatch(layers.Layer):
+    """While training only, with one set of running statistics for all steps."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = units
+        self.drive = layers.Dense(units)
+        self.recurrent = layers.Dense(units)
+        self.norm = layers.BatchNormalization()
+
+    def call(self, inputs, states):
+        drive = self.norm(self.drive(inputs) + self.recurrent(states[0]))  # expect: batch-leak note
+        new = ops.tanh(drive)
+        return new, [new]
+
+
+class NormalisesItsDriveOverTheBatchRepaired(NormalisesItsDriveOverTheBatch):
+    def __init__(self, units, **kwargs):
+        super().__init__(units, **kwargs)
+        self.norm = layers.LayerNormalization()
+
+
+class NormalisesItsInput(NormalisesItsDriveOverTheBatch):
+    """batch-leak: what the statistics are of has nothing to do with the state."""
+
+    def call(self, inputs, states, training=None):
+        new = ops.tanh(self.norm(self.drive(inputs), training=training) + self.recurrent(states[0]))
+        return new, [new]
+
+
 # wrong-state-structure
 
 
@@ -2576,6 +2607,96 @@ class PondersInPythonRepaired(PondersInPython):
             h = tf.where(running > 0.1, running * new + (1.0 - running) * h, h)
             running, n = running * (1.0 - self.halt(h)), n + 1
         return h, [h]
+
+
+# random-state
+
+
+class DropsInEveryMode(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = units
+        self.drive = layers.Dense(units)
+        self.recurrent = layers.Dense(units)
+
+    def call(self, inputs, states):
+        kept = tf.nn.dropout(states[0], 0.3)  # expect: random-state note
+        new = ops.tanh(self.drive(inputs) + self.recurrent(kept))
+        return new, [new]
+
+
+class DropsInEveryModeRepaired(DropsInEveryMode):
+    def call(self, inputs, states, training=False):
+        kept = tf.nn.dropout(states[0], 0.3) if training else states[0]
+        new = ops.tanh(self.drive(inputs) + self.recurrent(kept))
+        return new, [new]
+
+
+class TellsItsDropoutToTrain(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = [units, units]
+        self.gates = layers.Dense(4 * units)
+        self.dropout = layers.Dropout(0.4)
+
+    def call(self, inputs, states):
+        h, c = states
+        i, f, g, o = ops.split(self.gates(ops.concatenate([inputs, h], axis=1)), 4, axis=1)
+        g = self.dropout(g, training=True)  # expect: random-state note
+        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+        h = ops.sigmoid(o) * ops.tanh(c)
+        return h, [h, c]
+
+
+class TellsItsDropoutToTrainRepaired(TellsItsDropoutToTrain):
+    def call(self, inputs, states, training=None):
+        h, c = states
+        i, f, g, o = ops.split(self.gates(ops.concatenate([inputs, h], axis=1)), 4, axis=1)
+        g = self.dropout(g, training=training)
+        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+        h = ops.sigmoid(o) * ops.tanh(c)
+        return h, [h, c]
+
+
+class AddsNoise(layers.GRUCell):
+    """By a helper and from a generator of its own."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(units, **kwargs)
+        self.generator = keras.random.SeedGenerator(4)
+
+    def _noisy(self, value):
+        return value + 0.1 * keras.random.normal(ops.shape(value), seed=self.generator)  # expect: random-state note
+
+    def call(self, inputs, states, training=False):
+        _, (new,) = super().call(inputs, states, training=training)
+        new = self._noisy(new)
+        return new, [new]
+
+
+class AddsNoiseRepaired(AddsNoise):
+    def _noisy(self, value):
+        return value
+
+
+class SamplesItsState(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = units
+        self.moments = layers.Dense(2 * units)
+
+    def call(self, inputs, states):
+        mean, spread = tf.split(self.moments(tf.concat([inputs, states[0]], 1)), 2, axis=1)
+        return mean, [tf.tanh(mean + tf.exp(spread) * tf.random.normal(tf.shape(mean)))]  # expect: random-state note
+
+
+class SamplesItsStateRepaired(SamplesItsState):
+    def call(self, inputs, states):
+        mean, spread = tf.split(self.moments(tf.concat([inputs, states[0]], 1)), 2, axis=1)
+        return mean, [tf.tanh(mean + tf.exp(spread))]
 
 
 # Healthy, though each looks like one of these defects; the docstring names which

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch_rules as cells
-from cases import check, classes, expected, holds, seen
+from cases import check, classes, expected, holds, noted, seen
 
 BROKEN = [item for item in classes(cells) if expected(item)]
 HEALTHY = [item for item in classes(cells) if not expected(item)]
@@ -29,6 +29,12 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
 def test_each_broken_cell_has_a_repaired_twin() -> None:
     healthy = {item.__name__ for item in HEALTHY}
     assert {f"{item.__name__}Repaired" for item in BROKEN} <= healthy
+
+
+@pytest.mark.parametrize("cell", [cell for cell in BROKEN if noted(cell)], ids=lambda item: item.__name__)
+def test_the_twin_of_a_cell_with_a_note_has_none_of_it(cell: Any) -> None:
+    twin = getattr(cells, f"{cell.__name__}Repaired")
+    assert not noted(cell) & {finding.rule for finding in check(twin, backend="torch").findings}
 
 
 def test_a_helper_of_the_module_that_remembers_is_pointed_at() -> None:

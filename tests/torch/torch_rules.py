@@ -1981,6 +1981,71 @@ class HebbianOverRowsRepaired(HebbianOverRows):
         return new, (new, hebb)
 
 
+class NormalisesItsDriveOverTheBatch(nn.Module):
+    """While training only, with one set of running statistics for all steps."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.i2h = nn.Linear(input_size, hidden_size)
+        self.h2h = nn.Linear(hidden_size, hidden_size)
+        self.norm = nn.BatchNorm1d(hidden_size)
+
+    def forward(self, input, hx):
+        drive = self.norm(self.i2h(input) + self.h2h(hx))  # expect: batch-leak note
+        return torch.tanh(drive)
+
+
+class NormalisesItsDriveOverTheBatchRepaired(NormalisesItsDriveOverTheBatch):
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.norm = nn.LayerNorm(hidden_size)
+
+
+class NormalisesItsFeatureMaps(nn.Module):
+    def __init__(self, in_channels, hidden_channels):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(in_channels + hidden_channels, hidden_channels, 3, padding=1),
+            nn.BatchNorm2d(hidden_channels),
+            nn.Dropout(0.2),
+        )
+
+    def forward(self, x, h):
+        return torch.tanh(self.body(torch.cat([x, h], 1)))  # expect: batch-leak note
+
+
+class NormalisesItsFeatureMapsRepaired(NormalisesItsFeatureMaps):
+    def __init__(self, in_channels, hidden_channels):
+        super().__init__(in_channels, hidden_channels)
+        self.body[1] = nn.GroupNorm(2, hidden_channels)
+
+
+class NormalisesEachStepByItself(nn.Module):
+    """batch-leak: one set of statistics a step; the step is counted in the state."""
+
+    def __init__(self, input_size, hidden_size, steps=40):
+        super().__init__()
+        self.i2h = nn.Linear(input_size, hidden_size)
+        self.h2h = nn.Linear(hidden_size, hidden_size)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(hidden_size) for _ in range(steps))
+
+    def init_hidden(self, batch):
+        return torch.zeros(batch, self.h2h.in_features), torch.zeros(batch, dtype=torch.long)
+
+    def forward(self, x, state):
+        h, step = state
+        norm = self.norms[min(int(step.max()), len(self.norms) - 1)]
+        h = torch.tanh(norm(self.i2h(x) + self.h2h(h)))
+        return h, (h, step + 1)
+
+
+class NormalisesItsInput(NormalisesItsDriveOverTheBatch):
+    """batch-leak: what the statistics are of has nothing to do with the state."""
+
+    def forward(self, input, hx):
+        return torch.tanh(self.norm(self.i2h(input)) + self.h2h(hx))
+
+
 # 8. wrong-state-structure
 
 
@@ -3346,7 +3411,302 @@ class ScriptedConvPadsOtherwiseRepaired(ScriptedConvPadsOtherwise):
         return torch.tanh(self.x(padded) + self.h(h))
 
 
-# 16. Healthy cells that look like one of these; the docstring names what
+# 16. random-state
+
+
+class DropsItsState(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.i2h = nn.Linear(input_size, hidden_size)
+        self.h2h = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        kept = F.dropout(h, 0.2)  # expect: random-state warning
+        return torch.tanh(self.i2h(x) + self.h2h(kept))
+
+
+class DropsItsStateRepaired(DropsItsState):
+    def forward(self, x, h):
+        kept = F.dropout(h, 0.2, self.training)
+        return torch.tanh(self.i2h(x) + self.h2h(kept))
+
+
+class MakesADropoutEachStep(nn.Module):
+    """``eval()`` does not reach a layer that is made in the step."""
+
+    def __init__(self, input_size, hidden_size, rate=0.3):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+        self.rate = rate
+
+    def forward(self, inputs, state):
+        h, c = state
+        i, f, g, o = self.gates(torch.cat([inputs, h], 1)).chunk(4, 1)
+        new = nn.Dropout(self.rate)(torch.tanh(g))  # expect: random-state warning
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * new
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, (h, c)
+
+
+class MakesADropoutEachStepRepaired(MakesADropoutEachStep):
+    def __init__(self, input_size, hidden_size, rate=0.3):
+        super().__init__(input_size, hidden_size, rate)
+        self.dropout = nn.Dropout(rate)
+
+    def forward(self, inputs, state):
+        h, c = state
+        i, f, g, o = self.gates(torch.cat([inputs, h], 1)).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * self.dropout(torch.tanh(g))
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, (h, c)
+
+
+class DropsChannelsInAHelper(nn.Module):
+    def __init__(self, in_channels, hidden_channels):
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels + hidden_channels, 2 * hidden_channels, 3, padding=1)
+
+    def _dropped(self, h):
+        return F.dropout2d(h, p=0.4)  # expect: random-state warning
+
+    def forward(self, x, h):
+        z, n = self.conv(torch.cat([x, self._dropped(h)], 1)).chunk(2, 1)
+        z = torch.sigmoid(z)
+        return (1 - z) * h + z * torch.tanh(n)
+
+
+class DropsChannelsInAHelperRepaired(DropsChannelsInAHelper):
+    def _dropped(self, h):
+        return F.dropout2d(h, p=0.4, training=self.training)
+
+
+class DropsInItsReturn(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, states):
+        (h,) = states
+        return h, [F.dropout(self.cell(x, h))]  # expect: random-state warning
+
+
+class DropsInItsReturnRepaired(DropsInItsReturn):
+    def forward(self, x, states):
+        (h,) = states
+        return h, [F.dropout(self.cell(x, h), training=self.training)]
+
+
+class DropsWithAMaskOfItsOwn(nn.Module):
+    """By its values alone this is a dropout: nobody told PyTorch of it."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.RNNCell(input_size, hidden_size)
+
+    def forward(self, x, h):
+        kept = h * torch.bernoulli(torch.full_like(h, 0.8)) / 0.8  # expect: random-state note
+        return self.cell(x, kept)
+
+
+class DropsWithAMaskOfItsOwnRepaired(DropsWithAMaskOfItsOwn):
+    def forward(self, x, h):
+        kept = h * torch.bernoulli(torch.full_like(h, 0.8)) / 0.8 if self.training else h
+        return self.cell(x, kept)
+
+
+class DropsForMonteCarlo(nn.Module):
+    """Monte Carlo dropout: it stays on to tell how sure the cell is."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.RNNCell(input_size, hidden_size)
+
+    def forward(self, x, h):
+        kept = F.dropout(h, 0.2)  # expect: random-state note
+        return self.cell(x, kept)
+
+
+class DropsForMonteCarloRepaired(DropsForMonteCarlo):
+    def forward(self, x, h):
+        return self.cell(x, F.dropout(h, 0.2, training=self.training))
+
+
+class SamplesItsState(nn.Module):
+    """As the RSSM does; the output is filled in piece by piece, and starts with what nobody wrote there."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+        self.moments = nn.Linear(hidden_size, 2 * hidden_size)
+
+    def forward(self, x, h):
+        mean, spread = self.moments(self.cell(x, h)).chunk(2, 1)
+        whole = torch.empty(2, *mean.shape)
+        whole[0], whole[1] = mean, spread
+        state = mean + F.softplus(spread) * torch.randn_like(mean)  # expect: random-state note
+        return whole.sum(0), state
+
+
+class SamplesItsStateRepaired(SamplesItsState):
+    def forward(self, x, h):
+        mean, _ = self.moments(self.cell(x, h)).chunk(2, 1)
+        return mean, mean
+
+
+class DrawsFromAGeneratorOfItsOwn(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.RNNCell(input_size, hidden_size)
+        self.generator = torch.Generator().manual_seed(3)
+
+    def forward(self, x, h):
+        noise = torch.randn(h.shape, generator=self.generator)  # expect: random-state note
+        return self.cell(x, h) + 0.1 * noise
+
+
+class DrawsFromAGeneratorOfItsOwnRepaired(DrawsFromAGeneratorOfItsOwn):
+    def forward(self, x, h):
+        return self.cell(x, h)
+
+
+# 17. wrong-gradient
+
+
+class SquashesByHand(nn.Module):
+    """By a name for ``apply`` that is made before anyone could look."""
+
+    class Squash(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, drive):
+            new = torch.tanh(drive)
+            ctx.save_for_backward(new)
+            return new
+
+        @staticmethod
+        def backward(ctx, gradient):
+            (new,) = ctx.saved_tensors
+            return gradient * (1 - new)  # expect: wrong-gradient warning
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.rec = nn.Linear(hidden_size, hidden_size)
+        self.squash = self.Squash.apply
+
+    def forward(self, x, h):
+        return self.squash(self.inp(x) + self.rec(h))
+
+
+class SquashesByHandRepaired(SquashesByHand):
+    class Squash(SquashesByHand.Squash):
+        @staticmethod
+        def backward(ctx, gradient):
+            (new,) = ctx.saved_tensors
+            return gradient * (1 - new**2)
+
+
+class GatesByHand(nn.Module):
+    """Two arguments and two results, and one of the gradients off; as it is written since PyTorch 2."""
+
+    class Gate(torch.autograd.Function):
+        @staticmethod
+        def forward(z, h):
+            return torch.sigmoid(z) * h, (1 - torch.sigmoid(z)) * h
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+
+        @staticmethod
+        def backward(ctx, left, right):
+            z, h = ctx.saved_tensors
+            gate = torch.sigmoid(z)
+            of_gate = (left + right) * h * gate * (1 - gate)
+            return of_gate, left * gate + right * (1 - gate)  # expect: wrong-gradient warning
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.rec = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        kept, given = self.Gate.apply(self.inp(x), h)
+        h = torch.tanh(self.rec(kept) + self.inp(x))
+        return given, h
+
+
+class GatesByHandRepaired(GatesByHand):
+    class Gate(GatesByHand.Gate):
+        @staticmethod
+        def backward(ctx, left, right):
+            z, h = ctx.saved_tensors
+            gate = torch.sigmoid(z)
+            return (left - right) * h * gate * (1 - gate), left * gate + right * (1 - gate)
+
+
+class MultipliesByHand(nn.Module):
+    class Multiply(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, h, weight):
+            ctx.save_for_backward(h, weight)
+            return h @ weight.t()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            h, weight = ctx.saved_tensors
+            return gradient @ weight.t(), gradient.t() @ h  # expect: wrong-gradient warning
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.weight = nn.Parameter(torch.randn(hidden_size, hidden_size) / hidden_size**0.5)
+
+    def forward(self, x, states):
+        h = torch.tanh(self.inp(x) + self.Multiply.apply(states[0], self.weight))
+        return h, [h]
+
+
+class MultipliesByHandRepaired(MultipliesByHand):
+    class Multiply(MultipliesByHand.Multiply):
+        @staticmethod
+        def backward(ctx, gradient):
+            h, weight = ctx.saved_tensors
+            return gradient @ weight, gradient.t() @ h
+
+
+class SoftensByHand(nn.Module):
+    class Softplus(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, drive, sharpness):
+            ctx.save_for_backward(drive)
+            ctx.sharpness = sharpness
+            return torch.log1p(torch.exp(sharpness * drive)) / sharpness
+
+        @staticmethod
+        def backward(ctx, gradient):
+            if not ctx.needs_input_grad[0]:
+                return None, None
+            (drive,) = ctx.saved_tensors
+            return gradient * torch.sigmoid(drive) / ctx.sharpness, None  # expect: wrong-gradient warning
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.rec = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        return torch.tanh(self.Softplus.apply(self.inp(x) + self.rec(h), 3.0) - h)
+
+
+class SoftensByHandRepaired(SoftensByHand):
+    class Softplus(SoftensByHand.Softplus):
+        @staticmethod
+        def backward(ctx, gradient):
+            (drive,) = ctx.saved_tensors
+            return gradient * torch.sigmoid(ctx.sharpness * drive), None
+
+
+# 18. Healthy cells that look like one of these; the docstring names what
 
 
 class TwoModesOfOneState(nn.Module):
@@ -4991,3 +5351,133 @@ class NormAtZero(nn.Module):
     def forward(self, x, h):
         memory = self.recurrent(h)
         return torch.tanh(self.input(x) + memory / (1 + memory.norm(dim=1, keepdim=True)))
+
+
+class _Resets(torch.autograd.Function):
+    """A threshold with a surrogate gradient, and with it a reset: what it leaves of the potential is smooth but for
+    the jump."""
+
+    @staticmethod
+    def forward(ctx, potential, threshold):
+        spike = (potential > threshold).to(potential.dtype)
+        ctx.save_for_backward(potential)
+        ctx.threshold = threshold
+        return spike, 0.9 * potential - threshold * spike
+
+    @staticmethod
+    def backward(ctx, of_spike, of_rest):
+        (potential,) = ctx.saved_tensors
+        surrogate = 1 / (1 + 10 * (potential - ctx.threshold).abs()) ** 2
+        return of_spike * surrogate + of_rest * (0.9 - ctx.threshold * surrogate), None
+
+
+class SpikesWithASurrogate(nn.Module):
+    """wrong-gradient: the derivative of a threshold is of no use."""
+
+    threshold = 1.0
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp = nn.Linear(input_size, hidden_size)
+        self.rec = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, v):
+        spike, v = _Resets.apply(self.inp(x) + v + 0.1 * torch.tanh(self.rec(v)), self.threshold)
+        return spike, v
+
+
+class SpikesAtAFarThreshold(SpikesWithASurrogate):
+    """wrong-gradient: no spike is near."""
+
+    threshold = 60.0
+
+
+class _Reversed(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, h):
+        return h.view_as(h)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return -0.5 * gradient
+
+
+class _Clipped(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, h):
+        new = torch.tanh(h)
+        ctx.save_for_backward(new)
+        return new
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (new,) = ctx.saved_tensors
+        return (gradient * (1 - new * new)).clamp(-0.01, 0.01)
+
+
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, h):
+        return torch.round(8 * torch.tanh(h)) / 8
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+class _Hard(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, h):
+        ctx.save_for_backward(h)
+        return (0.25 * h + 0.5).clamp(0, 1)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (h,) = ctx.saved_tensors
+        soft = torch.sigmoid(h)
+        return gradient * soft * (1 - soft)
+
+
+class _Aligned(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, h, weight, feedback):
+        ctx.save_for_backward(h, weight, feedback)
+        return torch.tanh(h @ weight.t())
+
+    @staticmethod
+    def backward(ctx, gradient):
+        h, weight, feedback = ctx.saved_tensors
+        inner = gradient * (1 - torch.tanh(h @ weight.t()) ** 2)
+        return inner @ feedback, inner.t() @ h, None
+
+
+class GivesGradientsOfItsOwn(SquashesByHandRepaired):
+    """wrong-gradient: reversed, clipped, straight through a rounding, of a softer function."""
+
+    def forward(self, x, h):
+        new = _Clipped.apply(self.inp(x) + self.rec(_Reversed.apply(h)))
+        return _StraightThrough.apply(_Hard.apply(new) + 0.1 * x.mean(1, keepdim=True))
+
+
+class AlignsItsFeedback(SquashesByHandRepaired):
+    """wrong-gradient: the way back through other weights than the way there, as feedback alignment has it."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__(input_size, hidden_size)
+        self.register_buffer("feedback", torch.randn(hidden_size, hidden_size))
+
+    def forward(self, x, h):
+        return _Aligned.apply(self.inp(x) + h, self.rec.weight, self.feedback) + self.rec.bias
+
+
+class DropsWhileTraining(nn.Module):
+    """random-state: all of its dropouts are told."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x, h):
+        x = F.dropout(x, 0.5, training=self.training)
+        return self.cell(self.dropout(x), F.alpha_dropout(h, 0.5, self.training))

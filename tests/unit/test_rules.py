@@ -14,6 +14,7 @@ from rnncheck.rules.base import Rule
 from rnncheck.run import apply
 from rnncheck.settings import Settings
 from rnncheck.trace import (
+    Chance,
     Cut,
     Declaration,
     Fault,
@@ -24,10 +25,12 @@ from rnncheck.trace import (
     Mismatch,
     Mutation,
     Retyped,
+    SharedNorm,
     Span,
     Swap,
     Trace,
     Weight,
+    WrongGradient,
 )  # fmt: skip
 
 
@@ -510,6 +513,80 @@ class TestBatchLeak:
         given = trace(row_leak=0.25, graph=True)
         assert found(given) == []
         assert reason("batch-leak", given) == "its rows are the nodes of a graph"
+
+    def test_statistics_that_all_steps_share_are_a_note(self) -> None:
+        finding = only(trace(shared_norm=SharedNorm(("norm",), Span(5, 5, 9, "drive = self.norm(drive)"))))
+        assert (finding.rule, finding.severity, finding.location.line) == ("batch-leak", "note", 5)
+        assert finding.message == (
+            "self.norm mixes the rows of the batch while training, and all time steps share its running statistics."
+        )
+        assert "nn.LayerNorm" in (finding.suggestion or "")
+
+    def test_two_of_them_are_one_note(self) -> None:
+        given = trace(shared_norm=SharedNorm(("norm", "gates.norm"), None), backend="tf")
+        assert only(given).message.startswith("self.norm and self.gates.norm mix the rows of the batch while training")
+        assert "LayerNormalization" in (only(given).suggestion or "")
+
+    def test_rows_that_mix_in_evaluation_mode_are_the_cause(self) -> None:
+        assert found(trace(row_leak=0.25, shared_norm=SharedNorm(("norm",), None))) == [
+            ("batch-leak", "error", None, None)
+        ]
+
+
+class TestRandomState:
+    def test_a_state_that_is_drawn_is_a_note(self) -> None:
+        finding = only(trace(chance=Chance(True, Span(6, 6, 9, "z = mean + noise"))))
+        assert (finding.rule, finding.severity, finding.location.line) == ("random-state", "note", 6)
+        assert finding.message == (
+            "the state of forward() is random in evaluation mode: two runs that differ only in the seed give other "
+            "numbers. Meant where it is sampled."
+        )
+        assert finding.suggestion is None
+
+    def test_so_is_an_output(self) -> None:
+        assert only(trace(chance=Chance(False, None))).message.startswith("the output of forward() is random")
+
+    @pytest.mark.parametrize(("backend", "instead"), [("torch", "self.training"), ("tf", "let call() take training")])
+    def test_units_that_are_dropped_as_their_values_tell(self, backend: str, instead: str) -> None:
+        finding = only(trace(backend=backend, chance=Chance(True, None, "")))
+        assert finding.severity == "note"
+        assert "a dropout is active there too. Meant for Monte Carlo dropout alone." in finding.message
+        assert instead in (finding.suggestion or "")
+
+    def test_a_dropout_that_is_told_to_drop_is_a_note(self) -> None:
+        finding = only(trace(chance=Chance(True, None, "torch.nn.functional.dropout()")))
+        assert (finding.rule, finding.severity) == ("random-state", "note")
+
+    def test_a_dropout_left_on_by_its_default_is_a_warning(self) -> None:
+        code = "kept = dropout(h, training=self.training)"
+        finding = only(trace(chance=Chance(True, None, "torch.nn.functional.dropout()", careless=True, instead=code)))
+        assert (finding.severity, finding.suggestion) == ("warning", code)
+        assert finding.message == (
+            "the state of forward() is random in evaluation mode: torch.nn.functional.dropout() drops units there too."
+        )
+
+    def test_a_layer_has_no_state(self) -> None:
+        assert reason("random-state", layer()) == "it takes no state"
+
+
+class TestWrongGradient:
+    def test_it_stands_where_the_function_stands(self) -> None:
+        wrong = WrongGradient("Squash", 0.5, "squash.py", Span(12, 12, 9, "return gradient * (1 - new)"))
+        finding = only(trace(wrong_gradients=(wrong,)))
+        assert (finding.rule, finding.severity) == ("wrong-gradient", "warning")
+        assert (finding.location.path, finding.location.line) == ("squash.py", 12)
+        assert finding.message == (
+            "the backward of Squash is not the derivative of its forward: it is off by 50% of it."
+        )
+
+    def test_without_its_source_it_is_told_at_the_method(self) -> None:
+        given = trace(
+            wrong_gradients=(WrongGradient("Squash", 0.5, None, None), WrongGradient("Gate", 2.0, None, None))
+        )
+        assert found(given) == [("wrong-gradient", "warning", None, None)] * 2
+
+    def test_a_cell_without_such_functions_has_none(self) -> None:
+        assert found(trace()) == []
 
 
 class TestLayers:
