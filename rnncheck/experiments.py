@@ -209,7 +209,7 @@ def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> tupl
     """Chance that cannot be repeated would look like a leak."""
     if not trace.repeatable or _is_graph(lab.bound):
         return None, None
-    given = lab.bound, lab.seed, main.after(len(main.steps) - 1), shape, probes.WINDOW
+    given = lab.bound, lab.seed, main.after(len(main.steps) - 1), shape, rows.STEPS
     mixing = rows.leak(*given)
     return mixing, None if mixing is None else rows.where(*given, mixing, trace.method.path)
 

@@ -15,8 +15,8 @@ from rnncheck.probes import Lab
 from rnncheck.trace import Growth
 from rnncheck.unroll import Run
 
-LONG = 64
-"""Steps over which growth is measured."""
+LONG, MORE = 64, 8
+"""Steps over which growth is measured, and over how many more it has to go on before that."""
 GROWS, GROWS_BY_WEIGHTS = 1.05, 1.2
 """The least factor per step: of one that is the same whatever the draw, and of one that depends on it."""
 STEADY = 1.02
@@ -34,7 +34,7 @@ Draw = Callable[[int], Sequence[Array]]
 def exploding(lab: Lab, main: Run, draw: Draw) -> list[Growth]:
     """The slots that grow geometrically."""
     floating = [slot for slot in lab.slots if lab.initial.arrays[slot].dtype.kind == "f"]
-    hinted = _growing(lab, [slot for slot in floating if _hint(main, slot)])
+    hinted = _growing(lab, main, [slot for slot in floating if _hint(main, slot)])
     if not hinted:
         return []
     factors = {slot: [factor] for slot, factor in _factors(lab, hinted).items()}
@@ -59,15 +59,14 @@ def _hint(main: Run, slot: int) -> bool:
     return sizes[middle] > 0 and (sizes[-1] / sizes[middle]) ** (1 / (len(sizes) - 1 - middle)) >= GROWS
 
 
-def _growing(lab: Lab, slots: Sequence[int]) -> list[int]:
-    """Those that go on growing over a run a quarter as long."""
+def _growing(lab: Lab, main: Run, slots: Sequence[int]) -> list[int]:
+    """Those that go on growing from where the recorded steps end."""
     if not slots:
         return []
-    steps = LONG // 4
-    run = lab.run(lab.other_inputs(1, steps), lab.initial, 1)
+    run = lab.run(lab.other_inputs(1, MORE), main.after(len(main.steps) - 1), 1)
     with np.errstate(all="ignore"):
-        ends = {slot: [_size(run.steps[at].returned[slot]) for at in (steps // 2 - 1, steps - 1)] for slot in slots}
-    return [slot for slot, (half, end) in ends.items() if not end < half * GROWS ** (steps // 2)]
+        ends = {slot: [_size(steps[-1].returned[slot]) for steps in (main.steps, run.steps)] for slot in slots}
+    return [slot for slot, (before, after) in ends.items() if not after < before * GROWS**MORE]
 
 
 def _factors(lab: Lab, slots: Sequence[int]) -> dict[int, float]:

@@ -29,7 +29,7 @@ def shared(lab: Lab, main: Run, shape: Sequence[int], path: str | None) -> Share
             names = _shared(again, statistics, start)
             if not names:
                 return None
-            given = again.bound, lab.seed, start, shape, probes.WINDOW
+            given = again.bound, lab.seed, start, shape, rows.STEPS
             mixing = rows.leak(*given)
             return None if mixing is None else SharedNorm(names, rows.where(*given, mixing, path))
     except CallError:

@@ -14,7 +14,7 @@ from rnncheck.errors import CallError
 from rnncheck.trace import Span
 from rnncheck.unroll import Run, State, Step, largest_difference, unroll
 
-TRIES, ROWS = 3, 3
+TRIES, ROWS, STEPS = 3, 3, 2
 STEP, LOUD = 0.05, 4
 TOLERANCE = 2e-6
 """Relative to the values: other rows may change the order in which a sum is taken, and no more."""
