@@ -72,6 +72,8 @@ class TorchModules(TorchTensors, Backend):
         """The parameters of what the cell keeps in plain lists and the like, where PyTorch does not look."""
         if not isinstance(cell, torch.nn.Module) or isinstance(cell, torch.jit.ScriptModule):
             return []
+        if not any(map(_keeps_parts, cell.modules())):
+            return []
         known = {id(parameter) for parameter in cell.parameters()}
         found = walk(cell, self.is_weight, self.is_module)
         return [(name, part) for name, part in found if self.is_weight(part) and id(part) not in known]
@@ -128,6 +130,12 @@ class TorchModules(TorchTensors, Backend):
 SCRIPTING = {"export", "ignore", "unused", "script_method", "Final", "Attribute", "annotate", "is_scripting"}
 """What a class names of ``torch.jit`` that is written to be scripted; tracing asks nothing of it."""
 _INTERNAL = frozenset(vars(torch.nn.Module()))
+
+
+def _keeps_parts(module: torch.nn.Module) -> bool:
+    """Whether a module has an attribute of its own, beside those that PyTorch registers, in which there may be more."""
+    holding = (list, tuple, dict, torch.nn.Module, torch.nn.Parameter)
+    return any(name not in _INTERNAL and isinstance(value, holding) for name, value in vars(module).items())
 
 
 def _tensors(holders: Sequence[Any]) -> Iterator[Tensor]:
