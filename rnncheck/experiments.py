@@ -8,7 +8,7 @@ import functools
 import itertools
 import operator
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from rnncheck import (
     chance,
     computed,
     flow,
+    gradients,
     graphs,
     growth,
     layers,
@@ -32,7 +33,7 @@ from rnncheck import (
     source,
     unused,
 )
-from rnncheck.backends.base import Array, Backend, Gradients, Held, Tensor, merged
+from rnncheck.backends.base import Array, Backend, Gradients, Held, Tensor
 from rnncheck.binding import bind
 from rnncheck.build import Built
 from rnncheck.capture import METHOD, Recording, recording
@@ -45,7 +46,6 @@ from rnncheck.probes import Lab, Probe
 from rnncheck.reading import Reading
 from rnncheck.settings import Settings
 from rnncheck.signature import EACH, KEPT, ONE
-from rnncheck.structure import flatten
 from rnncheck.trace import (
     Behaviour,
     Computed,
@@ -61,7 +61,6 @@ from rnncheck.trace import (
     Span,
     Swap,
     Trace,
-    Weight,
     WrongGradient,
 )
 from rnncheck.unroll import Run, State, Step, arrived, different, each_step, glimpses
@@ -395,23 +394,23 @@ def _trace(
             hint="Its first state may lie outside its domain: try --initial-state ones.",
         )
     behaviour = _with_tail(seen.behaviour, tail)
-    gradients, later, error = _gradients(lab, seen.probe, bool(main.steps[0].outputs))
-    wrong = _wrong_gradients(lab, seen.probe, gradients)
-    known = gradients is not None and repeatable
+    found, later, error = gradients.of(lab, seen.probe, bool(main.steps[0].outputs))
+    wrong = _wrong_gradients(lab, seen.probe, found)
+    known = found is not None and repeatable
     variables = _in_variables(bound)
-    cuts = flow.cuts(lab, seen.probe, gradients, later, method.path) if known and gradients else []
+    cuts = flow.cuts(lab, seen.probe, found, later, method.path) if known and found else []
     cuts = [cut for cut in cuts if not variables[cut.slot]]
-    if gradients is not None and not all(behaviour.read):
+    if found is not None and not all(behaviour.read):
         for number in range(UNREAD_GRADIENTS):
-            more, _, _ = _gradients(lab, _other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
-            gradients = gradients if more is None else _merged(gradients, more)
-    never = None if gradients is None else _never_used(lab, seen.probe, gradients)
-    first = None if gradients is None else _first_gradients(lab)
+            more, _, _ = gradients.of(lab, gradients.other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
+            found = found if more is None else gradients.together(found, more)
+    never = None if found is None else unused.never(lab, seen.probe, found)
+    first = None if found is None else gradients.first(lab)
     redrawn: tuple[Behaviour, ...] = ()
-    connected = tuple(gradients is None or any(row[slot] is not None for row in gradients.sources) for slot in slots)
+    connected = tuple(found is None or any(row[slot] is not None for row in found.sources) for slot in slots)
     if repeatable:
         redrawn = tuple(probes.redraw(lab, behaviour, certain=_certain(behaviour, main, connected)))
-    elif gradients is not None:
+    elif found is not None:
         # Chance that cannot be repeated looks like influence; whether the state is connected at all does not.
         behaviour = dataclasses.replace(behaviour, read=connected)
     method = _described(method, lab, main, seen.probe, bindings, behaviour)
@@ -423,13 +422,8 @@ def _trace(
     drawing = chance.draws(lab, main, len(lab.inputs) if forms else probes.WINDOW)
     targets = (*names, "output") if main.steps[0].outputs else tuple(names)
     shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
-    reached = functools.partial(_reached, lab)
-    weights = unused.settled(lab, main, seen.probe, _weights(bound, gradients, never), method.path, reached)
-    unread = (
-        ()
-        if gradients is None
-        else learning.unread_features(lab, seen.probe, gradients, lambda: _gradients_again(lab, seen.probe))
-    )
+    weights = unused.settled(lab, main, seen.probe, unused.seen(bound, found, never), method.path)
+    unread = () if found is None else learning.unread_features(lab, seen.probe, found)
     return Trace(
         backend=backend.name,
         method=method,
@@ -443,9 +437,13 @@ def _trace(
         built=behaviour,
         redrawn=redrawn,
         influence=Influence(
-            (*names, "input"), targets, tuple(map(tuple, seen.effects)), _by_source(gradients, len(slots) + 1), error
+            (*names, "input"),
+            targets,
+            tuple(map(tuple, seen.effects)),
+            gradients.by_source(found, len(slots) + 1),
+            error,
         ),
-        weights=learning.cut_off(lab, seen.probe, weights, method.path, reached) if repeatable else weights,
+        weights=learning.cut_off(lab, seen.probe, weights, method.path) if repeatable else weights,
         computed=tuple(chosen),
         repeatable=repeatable,
         library=backend.library,
@@ -456,7 +454,7 @@ def _trace(
         growth=()
         if any(initial.filled(slot) and not behaviour.moves[slot] for slot in slots)
         else tuple(growth.exploding(lab, main, draw)),
-        decay=_decay(lab, seen.probe, gradients, draw),
+        decay=_decay(lab, seen.probe, found, draw),
         gradient_fault=learning.fault(lab, main, method.path) if first is not None and not first.finite else None,
         asleep=first is not None and learning.asleep(lab, main, behaviour, first),
         unread=unread,
@@ -470,11 +468,11 @@ def _trace(
     )
 
 
-def _decay(lab: Lab, probe: Probe, gradients: Gradients | None, draw: growth.Draw) -> float | None:
+def _decay(lab: Lab, probe: Probe, found: Gradients | None, draw: growth.Draw) -> float | None:
     """By how much the gradient through the state shrinks per step, where that is hardly any at all."""
-    if gradients is None:
+    if found is None:
         return None
-    sizes = [gradients.sources[target][slot] for target in lab.slots for slot in lab.slots]
+    sizes = [found.sources[target][slot] for target in lab.slots for slot in lab.slots]
     known = [size for size in sizes if size is not None]
     if not known or not 0 < max(known) < growth.DECAYS:
         return None
@@ -483,18 +481,28 @@ def _decay(lab: Lab, probe: Probe, gradients: Gradients | None, draw: growth.Dra
     def through(steps: int) -> Sequence[float | None]:
         def run(sources: Sequence[Tensor]) -> Sequence[Sequence[Tensor]]:
             bound.begin(lab.seed)
-            found, leaves = probe.start.structure, list(sources)
+            structure, leaves = probe.start.structure, list(sources)
             for index in range(steps):
-                _, found, leaves = bound.split(
-                    bound.callee.call(bound.inputs(probe.inputs[index]), found.build(leaves))
+                _, structure, leaves = bound.split(
+                    bound.callee.call(bound.inputs(probe.inputs[index]), structure.build(leaves))
                 )
             return [leaves]
 
         leaves = bound.state(probe.start.arrays)
-        found = backend.gradients(run, [*zip(probe.start.arrays, map(backend.dtype, leaves))], [])
-        return found.sources[0]
+        through = backend.gradients(run, [*zip(probe.start.arrays, map(backend.dtype, leaves))], [])
+        return through.sources[0]
 
     return growth.vanishing(lab, through, draw)
+
+
+def _wrong_gradients(lab: Lab, probe: Probe, found: Gradients | None) -> tuple[WrongGradient, ...]:
+    """The functions of the user's own, met in a step, whose backward is not the derivative."""
+    if found is None or not found.functions:
+        return ()
+    one = dataclasses.replace(probe, inputs=probe.inputs[:1])
+    run = functools.partial(gradients.of, lab, one, has_output=True)
+    wrong = lab.bound.backend.wrong_derivatives(found.functions, run)
+    return tuple(WrongGradient(one.function, one.gap, one.path, source.span(one.path, one.line)) for one in wrong)
 
 
 def _starts_itself(initial: Initial) -> bool:
@@ -678,169 +686,3 @@ def _declaration(bound: Bound, declared: bool | None) -> Declaration:
     name = next((name for name in build.HIDDEN_NAMES if isinstance(vars(cell).get(name), int)), None)
     place = source.defined_at(type(cell), "state_size")
     return Declaration(True, declared, name, vars(cell)[name] if name else None, backend.declared_shapes(cell), place)
-
-
-def _other_probe(lab: Lab, probe: Probe, number: int) -> Probe:
-    inputs = lab.other_inputs(50 + number, len(probe.inputs))
-    return Probe(State(probe.start.structure, probe.others), probe.others, inputs, 50 + number)
-
-
-Later = Sequence[float | None]
-
-
-def _gradients(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | None, Later, str | None]:
-    """Gradients of each slot and the output over a few steps by the slots and the input, those of everything from the
-    second step on, or why there are none."""
-
-    def run(sources: Sequence[Tensor]) -> Sequence[Sequence[Tensor]]:
-        steps = list(_differentiable(lab, probe, sources))
-        slots = [[leaves[slot] for leaves, _ in steps] for slot in lab.slots]
-        outputs = [tensor for _, given in steps for tensor in given]
-        later = [tensor for leaves, given in steps[1:] for tensor in (*leaves, *given)]
-        return [*slots, outputs, later] if has_output else [*slots, later]
-
-    try:
-        found = _by_all(lab, probe, run)
-        return dataclasses.replace(found, sources=found.sources[:-1]), found.sources[-1], None
-    except Exception as error:
-        return None, (), f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-
-
-def _first_gradients(lab: Lab) -> Gradients | None:
-    """Gradients of all that the first steps give, as training takes them."""
-    probe = learning.first_steps(lab)
-
-    def run(sources: Sequence[Tensor]) -> Sequence[Sequence[Tensor]]:
-        return [[tensor for leaves, given in _differentiable(lab, probe, sources) for tensor in (*leaves, *given)]]
-
-    with contextlib.suppress(Exception):
-        return _by_all(lab, probe, run)
-    return None
-
-
-def _differentiable(
-    lab: Lab, probe: Probe, sources: Sequence[Tensor]
-) -> Iterator[tuple[Sequence[Tensor], Sequence[Tensor]]]:
-    """The slots and the outputs of each step from a probe's state and inputs, as tensors."""
-    bound = lab.bound
-    bound.begin(lab.seed + probe.shift)
-    found, leaves = probe.start.structure, list(sources[:-1])
-    for index in range(len(probe.inputs)):
-        x = bound.form.lay(sources[-1][index])
-        output, found, leaves = bound.split(bound.callee.call(x, found.build(leaves)))
-        yield leaves, flatten(output, bound.backend.is_tensor)[1]
-
-
-def _by_all(lab: Lab, probe: Probe, run: Callable[[Sequence[Tensor]], Sequence[Sequence[Tensor]]]) -> Gradients:
-    """By the slots, the input and the weights."""
-    bound, backend = lab.bound, lab.bound.backend
-    leaves = bound.state(probe.start.arrays)
-    sources = [*zip(probe.start.arrays, map(backend.dtype, leaves)), (probe.inputs, bound.input_dtype)]
-    return backend.gradients(run, sources, backend.weights(bound.cell))
-
-
-def _wrong_gradients(lab: Lab, probe: Probe, gradients: Gradients | None) -> tuple[WrongGradient, ...]:
-    """The functions of the user's own, met in a step, whose backward is not the derivative."""
-    if gradients is None or not gradients.functions:
-        return ()
-    one = dataclasses.replace(probe, inputs=probe.inputs[:1])
-    run = functools.partial(_gradients, lab, one, has_output=True)
-    found = lab.bound.backend.wrong_derivatives(gradients.functions, run)
-    return tuple(WrongGradient(one.function, one.gap, one.path, source.span(one.path, one.line)) for one in found)
-
-
-def _reached(lab: Lab, probe: Probe) -> set[str]:
-    """The names of the weights to which a gradient leads."""
-    gradients, _, _ = _gradients(lab, probe, has_output=True)
-    weights = lab.bound.backend.weights(lab.bound.cell)
-    used = gradients.weights if gradients is not None else [None] * len(weights)
-    return {weight.name for weight, one in zip(weights, used) if one is not None}
-
-
-def _merged(left: Gradients, right: Gradients) -> Gradients:
-    weights = [merged(one, other) for one, other in zip(left.weights, right.weights)]
-    touched = [merged(one, other) for one, other in zip(left.touched, right.touched)]
-    rows = [[_larger(a, b) for a, b in zip(one, other)] for one, other in zip(left.sources, right.sources)]
-    return Gradients(rows, weights, touched, left.finite and right.finite)
-
-
-def _larger(left: float | None, right: float | None) -> float | None:
-    return right if left is None else left if right is None else max(left, right)
-
-
-def _by_source(gradients: Gradients | None, count: int) -> tuple[tuple[float | None, ...], ...] | None:
-    if gradients is None:
-        return None
-    return tuple(tuple(row[index] for row in gradients.sources) for index in range(count))
-
-
-def _idle_block(used: Array, width: int) -> bool:
-    """Whether one block of a slot's width, as a gate or a part of a concatenation takes it, is idle and all the
-    rest is not: units that are dead here and there, or rows not picked, do not lie so."""
-    for axis in range(used.ndim):
-        alive = np.asarray(used.any(axis=tuple(other for other in range(used.ndim) if other != axis))).reshape(-1)
-        idle = np.flatnonzero(~alive)
-        whole = len(idle) == width < len(alive) and idle[-1] - idle[0] == width - 1
-        if whole and (idle[0] % width == 0 or idle[-1] == len(alive) - 1):
-            return True
-    return False
-
-
-def _never_used(lab: Lab, probe: Probe, gradients: Gradients) -> Sequence[bool]:
-    """For each weight whether nothing reaches a result from it, also with all weights drawn afresh."""
-    idle = [used is None or not used.any() for used in gradients.weights]
-    if not any(idle):
-        return idle
-    again = _gradients_again(lab, probe)
-    if again is None:
-        return [False] * len(idle)
-    return [once and (used is None or not used.any()) for once, used in zip(idle, again.weights)]
-
-
-def _gradients_again(lab: Lab, probe: Probe) -> Gradients | None:
-    """The gradients with all weights drawn afresh."""
-    backend, cell = lab.bound.backend, lab.bound.cell
-    before = backend.snapshot(cell)
-    rng = np.random.default_rng((lab.seed, 2))
-    try:
-        for weight in backend.weights(cell):
-            weight.assign(0.3 * rng.standard_normal(weight.shape).astype("float32"))
-        return _gradients(lab, probe, has_output=True)[0]
-    finally:
-        before.restore()
-
-
-def _weights(bound: Bound, gradients: Gradients | None, never: Sequence[bool] | None) -> tuple[Weight, ...]:
-    """The trainable weights and the layers that were never called, with what was seen of their use."""
-    if gradients is None:
-        return ()
-    elsewhere = source.attributes_elsewhere(type(bound.cell), bound.callee.method)
-
-    widths = {int(leaf.shape[-1]) for leaf in bound.initial if len(leaf.shape) > 1}
-
-    def seen(
-        name: str, shape: tuple[int, ...] | None, used: Array | None, never: bool, registered: bool = True
-    ) -> Weight:
-        blocks = () if used is None else tuple(sorted(width for width in widths if _idle_block(used, width)))
-        dead = used is not None and not used.any()
-        attribute = name.partition(".")[0].partition("[")[0]
-        place = None if registered else source.defined_at(type(bound.cell), attribute)
-        return Weight(
-            name,
-            shape,
-            used is not None,
-            dead,
-            blocks,
-            attribute in elsewhere,
-            never,
-            registered=registered,
-            place=place,
-        )
-
-    weights = bound.backend.weights(bound.cell)
-    found = [
-        seen(weight.name, weight.shape, used, idle, weight.registered)
-        for weight, used, idle in zip(weights, gradients.weights, never or [False] * len(weights))
-        if weight.trainable
-    ]
-    return (*found, *(seen(name, None, None, True) for name in bound.backend.unused_layers(bound.cell)))

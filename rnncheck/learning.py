@@ -5,24 +5,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rnncheck import computed, flow, source
+from rnncheck import computed, flow, gradients, source
 from rnncheck.backends.base import Array, Gradients, Weight
 from rnncheck.probes import INPUT_SCALES, THOROUGH, WINDOW, Lab, Probe, effect, louder
 from rnncheck.trace import Behaviour, GradientFault, Span
 from rnncheck.trace import Weight as Seen
 from rnncheck.unroll import Run, different
-
-Reached = Callable[[Probe], Collection[str]]
-"""The names of the weights that a gradient reaches under a probe."""
-
-
-def first_steps(lab: Lab) -> Probe:
-    """The cell's own first state and the first inputs of the recorded unroll, from which training starts."""
-    return Probe(lab.initial, lab.initial.arrays, lab.inputs[:WINDOW])
 
 
 def fault(lab: Lab, main: Run, path: str | None) -> GradientFault:
@@ -60,15 +52,13 @@ def asleep(lab: Lab, main: Run, behaviour: Behaviour, first: Gradients) -> bool:
     return not any(long.moved(slot) for slot in lab.slots)
 
 
-def unread_features(
-    lab: Lab, probe: Probe, gradients: Gradients, again: Callable[[], Gradients | None]
-) -> tuple[int, ...]:
+def unread_features(lab: Lab, probe: Probe, found: Gradients) -> tuple[int, ...]:
     """The features of the input that reach nothing while others do: no gradient leads to them, with the weights drawn
-    ``again`` neither, and other numbers there, louder ones too, change nothing."""
-    unread = _untouched(lab, gradients)
+    afresh neither, and other numbers there, louder ones too, change nothing."""
+    unread = _untouched(lab, found)
     if not unread.any() or unread.all():
         return ()
-    redrawn = again()
+    redrawn = gradients.again(lab, probe)
     if redrawn is None:
         return ()
     unread &= _untouched(lab, redrawn)
@@ -95,15 +85,15 @@ def _features(lab: Lab) -> int:
     return -1 if lab.inputs.ndim == 3 or lab.bound.backend.channels_last() else 2
 
 
-def _untouched(lab: Lab, gradients: Gradients) -> Array:
-    touched = gradients.touched[-1]
+def _untouched(lab: Lab, found: Gradients) -> Array:
+    touched = found.touched[-1]
     if touched is None or touched.ndim < 3:
         return np.zeros(1, bool)
     by_feature = np.moveaxis(touched, _features(lab), -1).reshape(-1, touched.shape[_features(lab)])
     return np.logical_not(by_feature.any(axis=0))
 
 
-def cut_off(lab: Lab, probe: Probe, weights: Sequence[Seen], path: str | None, reached_in: Reached) -> tuple[Seen, ...]:
+def cut_off(lab: Lab, probe: Probe, weights: Sequence[Seen], path: str | None) -> tuple[Seen, ...]:
     """The weights with those marked that change what the cell gives, and to which no gradient leads, in the mode in
     which it is trained neither."""
     if not any(weight.reached for weight in weights):
@@ -114,7 +104,7 @@ def cut_off(lab: Lab, probe: Probe, weights: Sequence[Seen], path: str | None, r
         before = lab.bound.backend.snapshot(lab.bound.cell)
         try:
             with lab.bound.backend.training(lab.bound.cell):
-                idle -= set(reached_in(probe))
+                idle -= gradients.reached(lab, probe)
         finally:
             before.restore()
     known = {weight.name: weight for weight in lab.bound.backend.weights(lab.bound.cell)}

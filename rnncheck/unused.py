@@ -1,15 +1,16 @@
-"""Which trainable weights certainly have no effect, and the statement that names them."""
+"""The trainable weights, and which of them certainly have no effect, with the statement that names them."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from rnncheck import source
-from rnncheck.backends.base import Array
+from rnncheck import gradients, source
+from rnncheck.backends.base import Array, Gradients
+from rnncheck.convention import Bound
 from rnncheck.errors import CallError
 from rnncheck.probes import INPUT_SCALES, THOROUGH, WINDOW, Lab, Probe, effect, louder
 from rnncheck.trace import Span, Weight
@@ -21,21 +22,72 @@ SIZES = (0.1, 3.0)
 """By how much a weight is changed that has no derivative."""
 
 
-def settled(
-    lab: Lab,
-    main: Run,
-    probe: Probe,
-    weights: Sequence[Weight],
-    path: str | None,
-    reached_in: Callable[[Probe], Collection[str]],
-) -> tuple[Weight, ...]:
+def _idle_block(used: Array, width: int) -> bool:
+    """Whether one block of a slot's width, as a gate or a part of a concatenation takes it, is idle and all the
+    rest is not: units that are dead here and there, or rows not picked, do not lie so."""
+    for axis in range(used.ndim):
+        alive = np.asarray(used.any(axis=tuple(other for other in range(used.ndim) if other != axis))).reshape(-1)
+        idle = np.flatnonzero(~alive)
+        whole = len(idle) == width < len(alive) and idle[-1] - idle[0] == width - 1
+        if whole and (idle[0] % width == 0 or idle[-1] == len(alive) - 1):
+            return True
+    return False
+
+
+def never(lab: Lab, probe: Probe, found: Gradients) -> Sequence[bool]:
+    """For each weight whether nothing reaches a result from it, also with all weights drawn afresh."""
+    idle = [used is None or not used.any() for used in found.weights]
+    if not any(idle):
+        return idle
+    again = gradients.again(lab, probe)
+    if again is None:
+        return [False] * len(idle)
+    return [once and (used is None or not used.any()) for once, used in zip(idle, again.weights)]
+
+
+def seen(bound: Bound, found: Gradients | None, never: Sequence[bool] | None) -> tuple[Weight, ...]:
+    """The trainable weights and the layers that were never called, with what was seen of their use."""
+    if found is None:
+        return ()
+    elsewhere = source.attributes_elsewhere(type(bound.cell), bound.callee.method)
+
+    widths = {int(leaf.shape[-1]) for leaf in bound.initial if len(leaf.shape) > 1}
+
+    def weight(
+        name: str, shape: tuple[int, ...] | None, used: Array | None, never: bool, registered: bool = True
+    ) -> Weight:
+        blocks = () if used is None else tuple(sorted(width for width in widths if _idle_block(used, width)))
+        dead = used is not None and not used.any()
+        attribute = name.partition(".")[0].partition("[")[0]
+        place = None if registered else source.defined_at(type(bound.cell), attribute)
+        return Weight(
+            name,
+            shape,
+            used is not None,
+            dead,
+            blocks,
+            attribute in elsewhere,
+            never,
+            registered=registered,
+            place=place,
+        )
+
+    weights = bound.backend.weights(bound.cell)
+    every = [
+        weight(known.name, known.shape, used, idle, known.registered)
+        for known, used, idle in zip(weights, found.weights, never or [False] * len(weights))
+        if known.trainable
+    ]
+    return (*every, *(weight(name, None, None, True) for name in bound.backend.unused_layers(bound.cell)))
+
+
+def settled(lab: Lab, main: Run, probe: Probe, weights: Sequence[Weight], path: str | None) -> tuple[Weight, ...]:
     """The weights with those marked that are not ``used``.
 
     A weight is used when another method has it, when the code names it on a line that did not run or under a
     condition, when it is one of several of which each step takes its own, or when other numbers in it change what the
     cell gives; one whose derivative is zero, when they do so with any weights, inputs and states. Parts of a weight's
     owner are judged together: what a layer does with its parts is its own affair.
-    ``reached_in`` names the weights that a gradient reaches under a probe.
     """
     idle = [weight for weight in weights if not (weight.reached and not weight.dead) and weight.never]
     idle = [weight for weight in idle if not weight.elsewhere and not (weight.dead and lab.bound.callee.further)]
@@ -49,7 +101,7 @@ def settled(
         if others and source.picks_from(type(lab.bound.cell), _attribute(name)):
             one_step = dataclasses.replace(probe, inputs=probe.inputs[:1])
             # A further argument, of which one value was tried, may choose as well.
-            if lab.bound.callee.further or not others <= set(reached_in(one_step)):
+            if lab.bound.callee.further or not others <= gradients.reached(lab, one_step):
                 continue
         mentions = source.mentions_of(type(lab.bound.cell), _attribute(name))
         if any(mention.conditional or mention.path != path or mention.line not in ran for mention in mentions):
