@@ -126,8 +126,7 @@ class Callee:
         if self.signature.passing != KEPT:
             arguments, named = self.signature.bind(x, state, self.further)
             return self.function(*arguments, **named)
-        for path, value in state.items():
-            self.backend.put(self.cell, path, value)
+        self.backend.put(self.cell, state)
         output = self.without_state(x)
         after = self.backend.kept(self.cell)
         return output, {path: after.get(path) for path in state}

@@ -265,8 +265,7 @@ class Search:
         skeleton, leaves = flatten(guess.value, backend.is_tensor)
         if not leaves:
             raise NotAccepted("takes a state without tensors.")
-        for path, value in self.before.items():
-            backend.put(self.cell, path, value)
+        backend.put(self.cell, self.before)
         returned = self._attempt(callee, x, fresh(backend, guess.value))
         shapes = [tuple(leaf.shape) for leaf in leaves]
         form, rows = callee.form, ground.batch
@@ -392,8 +391,7 @@ class Search:
         given: list[list[Array]] = []
         own = bound.initial
         for leaves, number in ((own, 1), (others, 1), (own, 2), (own, 1), (others, 1), (own, 2)):
-            for path, value in self.before.items():
-                backend.put(self.cell, path, value)
+            backend.put(self.cell, self.before)
             try:
                 returned = self._attempt(
                     bound.callee, self._inputs(bound.form, number), bound.convention.state.build(leaves)

@@ -520,11 +520,10 @@ def _reads(ground: Ground, held: Mapping[str, Any], path: str) -> bool:
     results = []
     moves = False
     for values in (arrays, others):
-        for kept_path, value in held.items():
-            backend.put(callee.cell, kept_path, value)
+        backend.put(callee.cell, held)
         tensors = [backend.tensor(value, backend.dtype(leaf)) for value, leaf in zip(values, leaves)]
         given = skeleton.build(tensors)
-        backend.put(callee.cell, path, given)
+        backend.put(callee.cell, {path: given})
         try:
             output = callee.without_state(ground.x)
         except Exception:

@@ -52,7 +52,7 @@ def _heals(lab: Lab, before: Snapshot, name: str, first: Run) -> bool:
     if not name.startswith("self.") or path not in kept:
         return False
     _fresh(lab, before, 60)
-    backend.put(cell, path, kept[path])
+    backend.put(cell, {path: kept[path]})
     again = _fresh(lab, before, 0)
     before.restore()
     return alike(first, again)

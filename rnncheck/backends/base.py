@@ -379,14 +379,16 @@ class Backend(Tensors, Protocol):
         or that hold nothing yet, by their dotted paths. Containers are new; tensors are never changed in place."""
         return {path: place.read() for path, place in places(self, self.holders(cell), self.internal()).items()}
 
-    def put(self, cell: Any, path: str, value: Any) -> None:
-        """Put a value where ``kept`` found one."""
-        known = places(self, self.holders(cell), self.internal())
-        if path in known:
-            known[path].write(value)
-            return
-        holder, _, name = path.rpartition(".")
-        setattr(dict(self.holders(cell))[holder], name, value)
+    def put(self, cell: Any, values: Mapping[str, Any]) -> None:
+        """Put values where ``kept`` found some, by their paths."""
+        holders = dict(self.holders(cell)) if values else {}
+        known = places(self, holders.items(), self.internal()) if values else {}
+        for path, value in values.items():
+            if path in known:
+                known[path].write(value)
+            else:
+                holder, _, name = path.rpartition(".")
+                setattr(holders[holder], name, value)
 
     def embeds(self, cell: Any) -> bool:
         """Whether the cell looks whole numbers up in a table."""

@@ -85,6 +85,10 @@ class KerasLayers(Backend):
         return [(name, part) for name, part in self._parts(cell) if not self.is_weight(part)]
 
     def internal(self) -> frozenset[str]:
+        return self._internal
+
+    @functools.cached_property
+    def _internal(self) -> frozenset[str]:
         return frozenset(vars(self.layer()))
 
     def unused_layers(self, cell: Any) -> list[str]:

@@ -1,8 +1,8 @@
 import keras
-import tensorflow as tf
+from keras import ops
 
 
-class UntrackedCell(keras.layers.Layer):
+class UntrainedInputCell(keras.layers.Layer):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units
@@ -10,9 +10,9 @@ class UntrackedCell(keras.layers.Layer):
 
     def build(self, input_shape):
         self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
-        orthogonal = keras.initializers.Orthogonal()((self.units, self.units))
-        self.recurrent_kernel = tf.Variable(orthogonal)  # expect: untrained-weight warning
+        self.recurrent_kernel = self.add_weight(shape=(self.units, self.units), name="recurrent_kernel")
 
     def call(self, inputs, states):
-        h = tf.tanh(tf.matmul(inputs, self.kernel) + tf.matmul(states[0], self.recurrent_kernel))
+        drive = ops.stop_gradient(ops.matmul(inputs, self.kernel))  # expect: untrained-weight warning
+        h = ops.tanh(drive + ops.matmul(states[0], self.recurrent_kernel))
         return h, [h]

@@ -1,8 +1,8 @@
 import keras
-import tensorflow as tf
+from keras import ops
 
 
-class TrackedCell(keras.layers.Layer):
+class TrainedInputCell(keras.layers.Layer):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = units
@@ -10,10 +10,9 @@ class TrackedCell(keras.layers.Layer):
 
     def build(self, input_shape):
         self.kernel = self.add_weight(shape=(input_shape[-1], self.units), name="kernel")
-        self.recurrent_kernel = self.add_weight(
-            shape=(self.units, self.units), initializer="orthogonal", name="recurrent_kernel"
-        )
+        self.recurrent_kernel = self.add_weight(shape=(self.units, self.units), name="recurrent_kernel")
 
     def call(self, inputs, states):
-        h = tf.tanh(tf.matmul(inputs, self.kernel) + tf.matmul(states[0], self.recurrent_kernel))
+        drive = ops.matmul(inputs, self.kernel)
+        h = ops.tanh(drive + ops.matmul(states[0], self.recurrent_kernel))
         return h, [h]

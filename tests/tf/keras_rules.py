@@ -3702,7 +3702,7 @@ class VariableOfTensorFlow(layers.Layer):
     def build(self, input_shape):
         self.input_layer.build(input_shape)
         start = tf.random.normal((self.units, self.units), stddev=0.3)
-        self.recurrent = tf.Variable(start)  # expect: untrained-weight warning
+        self.recurrent = tf.Variable(start)  # expect: untrained-weight note
 
     def call(self, inputs, states):
         h = tf.tanh(self.input_layer(inputs) + tf.matmul(states[0], self.recurrent))

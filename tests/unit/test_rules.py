@@ -427,6 +427,9 @@ class TestUntrainedWeight:
             "checkpoint keeps it."
         )
 
+    def test_what_keras_does_not_track_is_a_note(self) -> None:
+        assert found(trace(weights=(self.beside,), library="keras")) == [("untrained-weight", "note", None, None)]
+
     def test_each_statement_is_a_finding_and_names_all_that_it_cuts(self) -> None:
         later = dataclasses.replace(self.cut, name="V.weight", span=Span(8, 8, 9, "e = ..."))
         bias = dataclasses.replace(self.cut, name="U.bias", shape=(UNITS,))
