@@ -6,9 +6,13 @@ class without such a comment is healthy: notes are allowed, findings are not. A 
 
 from __future__ import annotations
 
+import ast
+import functools
 import inspect
+import linecache
 import re
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -28,8 +32,28 @@ def classes(module: ModuleType) -> list[Any]:
     return [item for item in defined if inspect.isclass(item) or inspect.isfunction(item)]
 
 
+@functools.cache
+def _places(path: str) -> dict[str, tuple[int, int]]:
+    """The first and the last line of all that a file defines; ``inspect`` would parse the file again for each class."""
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    nodes = [node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
+    return {
+        node.name: (min([node.lineno, *(part.lineno for part in node.decorator_list)]), node.end_lineno or node.lineno)
+        for node in nodes
+    }
+
+
+def _lines(target: Callable[..., Any]) -> tuple[list[str], int]:
+    path = inspect.getsourcefile(target)
+    place = _places(path).get(target.__qualname__) if path else None
+    if path is None or place is None:
+        return inspect.getsourcelines(target)
+    first, last = place
+    return linecache.getlines(path)[first - 1 : last], first
+
+
 def expected(target: Callable[..., Any]) -> list[tuple[str, int, str, int | None]]:
-    lines, first = inspect.getsourcelines(target)
+    lines, first = _lines(target)
     found = []
     for number, line in enumerate(lines, first):
         for rule, severity, slot in MARK.findall(line):
