@@ -456,7 +456,7 @@ def _trace(
         else tuple(growth.exploding(lab, main, draw)),
         decay=_decay(lab, seen.probe, found, draw),
         gradient_fault=learning.fault(lab, main, method.path) if first is not None and not first.finite else None,
-        asleep=first is not None and learning.asleep(lab, main, behaviour, first),
+        asleep=first is not None and learning.asleep(lab, main, behaviour, first, draw),
         unread=unread,
         features=learning.features(lab),
         taken=source.first_use(method.path, method.line, method.input_parameter) if unread else None,

@@ -38,7 +38,7 @@ def exploding(lab: Lab, main: Run, draw: Draw) -> list[Growth]:
     if not hinted:
         return []
     factors = {slot: [factor] for slot, factor in _factors(lab, hinted).items()}
-    for _ in _redrawn(lab, draw) if factors else ():
+    for _ in redrawn(lab, draw) if factors else ():
         again = _factors(lab, list(factors))
         factors = {slot: [*factors[slot], factor] for slot, factor in again.items()}
         if not factors:
@@ -98,7 +98,7 @@ def _size(array: Array) -> float:
         return float(np.sqrt(np.mean(np.square(np.abs(array).astype("float64"))))) if array.size else 0.0
 
 
-def _redrawn(lab: Lab, draw: Draw) -> Iterator[None]:
+def redrawn(lab: Lab, draw: Draw) -> Iterator[None]:
     """The cell with the weights of others that were constructed in the same way; not at all where none can be."""
     backend, cell = lab.bound.backend, lab.bound.cell
     weights = backend.weights(cell)
@@ -122,7 +122,7 @@ def vanishing(lab: Lab, through: Callable[[int], Sequence[float | None]], draw: 
     found = _decay(through)
     if found is None:
         return None
-    for _ in _redrawn(lab, draw):
+    for _ in redrawn(lab, draw):
         again = _decay(through)
         if again is None:
             return None

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rnncheck import computed, flow, gradients, source
+from rnncheck import computed, flow, gradients, growth, source
 from rnncheck.backends.base import Array, Gradients, Weight
 from rnncheck.probes import INPUT_SCALES, THOROUGH, WINDOW, Lab, Probe, effect, louder
 from rnncheck.trace import Behaviour, GradientFault, Span
@@ -28,7 +28,8 @@ def fault(lab: Lab, main: Run, path: str | None) -> GradientFault:
             contextlib.suppress(Exception),
             flow.tracked(lab, Probe(start, start.arrays, lab.inputs[at : at + 1])) as (record, returned, tape),
         ):
-            wanted = [*tape.leaves, *weights]
+            # Into the first state no weight goes.
+            wanted = [*(tape.leaves if at else ()), *weights]
             for value, line in (
                 *((binding.value, binding.line) for binding in record.bindings),
                 *((leaf, record.return_line) for leaf in lab.bound.split(returned)[2]),
@@ -39,13 +40,21 @@ def fault(lab: Lab, main: Run, path: str | None) -> GradientFault:
     return GradientFault(0, None)
 
 
-def asleep(lab: Lab, main: Run, behaviour: Behaviour, first: Gradients) -> bool:
+def asleep(lab: Lab, main: Run, behaviour: Behaviour, found: Gradients, draw: growth.Draw) -> bool:
     """Whether ordinary inputs leave the state where it starts, louder ones do not, and the derivative by every weight
-    is zero there: nothing wakes it while it is trained."""
+    is zero there: nothing wakes it while it is trained. A cell that is constructed again has to sleep too."""
     if not any(behaviour.moves_from_initial) or any(main.moved(slot) for slot in lab.slots):
         return False
+    if not _sleeps(lab, found):
+        return False
+    return all(_sleeps(lab, gradients.first(lab)) for _ in growth.redrawn(lab, draw))
+
+
+def _sleeps(lab: Lab, found: Gradients | None) -> bool:
+    if found is None:
+        return False
     trained = [weight.trainable for weight in lab.bound.backend.weights(lab.bound.cell)]
-    reached = [used for used, is_trained in zip(first.weights, trained) if is_trained and used is not None]
+    reached = [used for used, is_trained in zip(found.weights, trained) if is_trained and used is not None]
     if not reached or any(used.any() for used in reached):
         return False
     long = lab.run(lab.other_inputs(1, THOROUGH.long), lab.initial, 1)

@@ -13,11 +13,13 @@ from rnncheck.backends.base import Array, Gradients
 from rnncheck.convention import Bound
 from rnncheck.errors import CallError
 from rnncheck.probes import INPUT_SCALES, THOROUGH, WINDOW, Lab, Probe, effect, louder
+from rnncheck.signature import KEPT
 from rnncheck.trace import Span, Weight
 from rnncheck.unroll import Run, State, different
 
 UNITS, DRAWS = (1.0, 1.0, 0.3), 3
 """The scale of the weights drawn afresh; the first draw leaves them as they are."""
+LATE = (10, 1000, 30000)
 SIZES = (0.1, 3.0)
 """By how much a weight is changed that has no derivative."""
 
@@ -90,7 +92,7 @@ def settled(lab: Lab, main: Run, probe: Probe, weights: Sequence[Weight], path: 
     owner are judged together: what a layer does with its parts is its own affair.
     """
     idle = [weight for weight in weights if not (weight.reached and not weight.dead) and weight.never]
-    idle = [weight for weight in idle if not weight.elsewhere and not (weight.dead and lab.bound.callee.further)]
+    idle = [weight for weight in idle if not weight.elsewhere and not (weight.dead and _chosen_by_others(lab))]
     owners = {owner(weight.name) for weight in idle} - {
         owner(weight.name) for weight in weights if weight not in idle and "." in weight.name
     }
@@ -108,6 +110,12 @@ def settled(lab: Lab, main: Run, probe: Probe, weights: Sequence[Weight], path: 
             continue
         marked[name] = source.span(path, min((mention.line for mention in mentions), default=None))
     return tuple(_marked(lab, probe, weight, marked) if weight in idle else weight for weight in weights)
+
+
+def _chosen_by_others(lab: Lab) -> bool:
+    """Whether something beside input and state may choose what has an effect: a time, a mask, what the cell keeps."""
+    bound = lab.bound
+    return bool(bound.callee.further) or bound.kept is not None or bound.convention.signature.passing == KEPT
 
 
 def owner(name: str) -> str:
@@ -158,7 +166,9 @@ def _ever_changes(lab: Lab, probe: Probe, weight: Weight) -> bool:
     backend, cell = lab.bound.backend, lab.bound.cell
     before, rng = backend.snapshot(cell), np.random.default_rng((lab.seed, 9))
     anywhere = [_anywhere(rng, array) for array in probe.start.arrays]
-    starts = (probe.start, lab.initial, State(probe.start.structure, anywhere))
+    starts = [probe.start, lab.initial, State(probe.start.structure, anywhere)]
+    # A number that counts the steps may let it in late.
+    starts += [State(probe.start.structure, [_all(array, count) for array in probe.start.arrays]) for count in LATE]
     ways = [(lab.other_inputs(1, THOROUGH.long), lab.initial)]
     for number, scale in enumerate((1.0, *INPUT_SCALES)):
         ways += [(louder(lab.other_inputs(70 + number, WINDOW), scale), start) for start in starts]
@@ -180,6 +190,10 @@ def _ever_changes(lab: Lab, probe: Probe, weight: Weight) -> bool:
     finally:
         before.restore()
     return False
+
+
+def _all(array: Array, number: int) -> Array:
+    return np.full(array.shape, number).astype(array.dtype)
 
 
 def _anywhere(rng: np.random.Generator, array: Array) -> Array:

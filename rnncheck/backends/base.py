@@ -57,8 +57,8 @@ class Gradients:
     """Largest absolute derivatives ``sources[target][source]``, and for each weight where its derivative is
     not zero (an array of the weight's shape); likewise for each source as it was ``touched`` by any target.
 
-    None means that no path connects the two. ``finite``: all derivatives are numbers. ``functions`` are those with a
-    derivative of their own, not the framework's, that were met.
+    None means that no path connects the two. ``finite``: the derivatives by the weights are numbers. ``functions`` are
+    those with a derivative of their own, not the framework's, that were met.
     """
 
     sources: list[list[float | None]]

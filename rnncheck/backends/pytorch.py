@@ -250,7 +250,8 @@ class TorchTensors(Tensors):
                     continue
                 found = torch.autograd.grad(sum(parts), wanted, retain_graph=True, allow_unused=True)
                 arrays = [None if grad is None else self.numpy(grad) for grad in found]
-                finite = finite and all(array is None or bool(np.isfinite(array).all()) for array in arrays)
+                by_weights = arrays[len(active) :]
+                finite = finite and all(array is None or bool(np.isfinite(array).all()) for array in by_weights)
                 every = iter(arrays)
                 mine = [next(every) if leaf.requires_grad else None for leaf in leaves]
                 by_target.append([None if array is None else float(np.abs(array).max(initial=0.0)) for array in mine])

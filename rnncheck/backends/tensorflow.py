@@ -218,12 +218,12 @@ class TensorFlowTensors(Tensors):
                 by_target.append([None] * len(leaves))
                 continue
             found = [_dense(gradient) for gradient in tape.gradient(scalar, leaves + variables)]
-            finite = finite and all(part is None or bool(np.isfinite(part).all()) for part in found)
-            mine = found[: len(leaves)]
+            mine, by_weights = found[: len(leaves)], found[len(leaves) :]
+            finite = finite and all(part is None or bool(np.isfinite(part).all()) for part in by_weights)
             by_target.append([None if part is None else float(np.abs(part).max(initial=0.0)) for part in mine])
             for index, part in enumerate(mine):
                 touched[index] = merged(touched[index], None if part is None else part != 0)
-            for index, part in enumerate(found[len(leaves) :]):
+            for index, part in enumerate(by_weights):
                 reached[index] = merged(reached[index], None if part is None or not trainable[index] else part != 0)
         return Gradients(by_target, reached, touched, finite)
 

@@ -38,10 +38,9 @@ class TorchModules(TorchTensors, Backend):
         return not getattr(cell, "training", False)
 
     def statistics(self, cell: Any) -> Mapping[str, Callable[[], Array]]:
-        named = cell.named_modules() if isinstance(cell, torch.nn.Module) else ()
         return {
             name: functools.partial(self._running, module)
-            for name, module in named
+            for name, module in self.holders(cell)
             if name and isinstance(module._buffers.get("running_mean"), torch.Tensor)
         }
 

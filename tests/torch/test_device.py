@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torch_rules
-from cases import check
+from cases import check, classes
 from torch import Tensor, nn
 
 import rnncheck
@@ -197,8 +197,7 @@ class TestBrought:
         assert told(cell, steps=steps) == here
 
     def test_what_is_told_of_cells_with_defects_is_the_same(self, request: pytest.FixtureRequest) -> None:
-        cells = [cell for cell in vars(torch_rules).values() if isinstance(cell, type) and issubclass(cell, nn.Module)]
-        cells = [cell for cell in cells if cell.__module__ == torch_rules.__name__][::12]
+        cells = [cell for cell in classes(torch_rules) if isinstance(cell, type)][::12]
         here = [told(cell) for cell in cells]
         request.getfixturevalue("brought")
         assert [told(cell) for cell in cells] == here
