@@ -76,7 +76,7 @@ def test_notes_tell_what_is_merely_initialised_so() -> None:
     assert notes == {
         "ZeroInitialisedRecurrence": [("ignored-recurrence", "note")],
         "FrozenZeroRecurrence": [("ignored-recurrence", "note")],
-        "RawVariables": [("ignored-recurrence", "note")],
+        "RawVariables": [("ignored-recurrence", "note"), *[("untrained-weight", "note")] * 2],
         "ReZero": [("returned-old-state", "note")],
         "ClosedGate": [("returned-old-state", "note")],
     }
