@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from rnncheck.backends.base import Array
+from rnncheck.errors import CallError
 from rnncheck.probes import Lab
 from rnncheck.trace import Growth
-from rnncheck.unroll import Run
+from rnncheck.unroll import Run, State
 
 LONG, MORE = 64, 8
-"""Steps over which growth is measured, and over how many more it has to go on before that."""
+"""Steps over which growth is measured, and over how many it has to go on from far away before that."""
+FAR = 1e3
 GROWS, GROWS_BY_WEIGHTS = 1.05, 1.2
 """The least factor per step: of one that is the same whatever the draw, and of one that depends on it."""
 STEADY = 1.02
@@ -60,12 +62,18 @@ def _hint(main: Run, slot: int) -> bool:
 
 
 def _growing(lab: Lab, main: Run, slots: Sequence[int]) -> list[int]:
-    """Those that go on growing from where the recorded steps end."""
+    """Those that go on growing when the whole state is far larger than it was seen: what is bounded shrinks from
+    there, however it grew from near zero."""
     if not slots:
         return []
-    run = lab.run(lab.other_inputs(1, MORE), main.after(len(main.steps) - 1), 1)
+    start = main.after(len(main.steps) - 1)
+    far = [(array * FAR).astype(array.dtype) if array.dtype.kind == "f" else array for array in start.arrays]
+    try:
+        run = lab.run(lab.other_inputs(1, MORE), State(start.structure, far), 1)
+    except CallError:
+        return list(slots)
     with np.errstate(all="ignore"):
-        ends = {slot: [_size(steps[-1].returned[slot]) for steps in (main.steps, run.steps)] for slot in slots}
+        ends = {slot: (_size(far[slot]), _size(run.steps[-1].returned[slot])) for slot in slots}
     return [slot for slot, (before, after) in ends.items() if not after < before * GROWS**MORE]
 
 

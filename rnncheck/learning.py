@@ -104,7 +104,7 @@ def _untouched(lab: Lab, found: Gradients) -> Array:
 
 def cut_off(lab: Lab, probe: Probe, weights: Sequence[Seen], path: str | None) -> tuple[Seen, ...]:
     """The weights with those marked that change what the cell gives, and to which no gradient leads, in the mode in
-    which it is trained neither."""
+    which it is trained neither; none where it may be trained by a loss of its own."""
     if not any(weight.reached for weight in weights):
         return tuple(weights)
     idle = {weight.name for weight in weights if not weight.reached and weight.never and not weight.elsewhere}
@@ -114,12 +114,21 @@ def cut_off(lab: Lab, probe: Probe, weights: Sequence[Seen], path: str | None) -
         try:
             with lab.bound.backend.training(lab.bound.cell):
                 idle -= gradients.reached(lab, probe)
+                if lab.bound.backend.has_losses(lab.bound.cell):
+                    return tuple(weights)
         finally:
             before.restore()
     known = {weight.name: weight for weight in lab.bound.backend.weights(lab.bound.cell)}
     marked = {name: _cut(lab, probe, known[name], path) for name in idle if _moved_by(lab, probe, known[name])}
     return tuple(
-        dataclasses.replace(weight, is_cut=True, span=marked[weight.name]) if weight.name in marked else weight
+        dataclasses.replace(
+            weight,
+            is_cut=True,
+            span=marked[weight.name],
+            straight_through=source.cuts_a_difference(path, marked[weight.name]),
+        )
+        if weight.name in marked
+        else weight
         for weight in weights
     )
 

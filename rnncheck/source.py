@@ -273,6 +273,17 @@ MAKING = re.compile(r"__init__|build|setup|get_config|extra_repr|.*(param|weight
 """Methods that construct a cell, and use nothing."""
 
 
+def cuts_a_difference(path: str | None, where: Span | None) -> bool:
+    """Whether a statement takes a difference out of the graph, ``(a - b).detach()``."""
+    node = statement(path, where.line) if where is not None else None
+    for call in ast.walk(node) if node is not None else ():
+        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in ("detach", "stop_gradient"):
+            values = call.args[:1] or ([call.func.value] if isinstance(call.func, ast.Attribute) else [])
+            if any(isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub) for value in values):
+                return True
+    return False
+
+
 def first_use(path: str | None, line: int | None, name: str) -> Span | None:
     """The first statement of the function on a line that uses a local variable of this name."""
     function = function_at(path, line)

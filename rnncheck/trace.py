@@ -160,9 +160,10 @@ class Weight:
     when there is a path but every derivative along it is zero; ``idle_blocks`` are the widths of the slots of
     which a block of rows or columns as wide is so. ``elsewhere``: another method of the class uses it. ``never``: it
     was so with other weights too. ``used`` is False for one that certainly has no effect, named at the statement
-    ``span``; ``is_cut`` for one that has, and to which the statement lets no gradient through. ``registered``: the cell
-    gives it to an optimiser; else ``place`` is the file and line where it is kept. The shape is None for a layer that
-    was never called and so has no weights."""
+    ``span``; ``is_cut`` for one that has, and to which the statement lets no gradient through; ``straight_through``
+    says that it cuts off a difference, as where a gradient is to pass beside it. ``registered``: the cell gives it to
+    an optimiser; else ``place`` is the file and line where it is kept. The shape is None for a layer that was never
+    called and so has no weights."""
 
     name: str
     shape: tuple[int, ...] | None
@@ -174,6 +175,7 @@ class Weight:
     used: bool = True
     span: Span | None = None
     is_cut: bool = False
+    straight_through: bool = False
     registered: bool = True
     place: tuple[str, int] | None = None
 

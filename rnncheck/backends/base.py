@@ -323,6 +323,10 @@ class Backend(Tensors, Protocol):
         """Within the block the cell is in training mode."""
         return nullcontext()
 
+    def has_losses(self, cell: Any) -> bool:
+        """Whether the cell keeps results with a gradient beside what it gives, from which it may be trained."""
+        return False
+
     def statistics(self, cell: Any) -> Mapping[str, Callable[[], Array]]:
         """How to read what parts of the cell gather of their inputs while training, by the parts' dotted paths."""
         return {}

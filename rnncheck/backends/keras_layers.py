@@ -73,6 +73,9 @@ class KerasLayers(Backend):
     def _parts(self, cell: Any) -> Iterator[tuple[str, Any]]:
         return walk(cell, self.is_weight, lambda value: isinstance(value, self.layer) or self.is_module(value))
 
+    def has_losses(self, cell: Any) -> bool:
+        return bool(cell.losses)
+
     def statistics(self, cell: Any) -> Mapping[str, Callable[[], Array]]:
         """Keras takes the mean of a batch normalisation for a weight that is not trained."""
         return {

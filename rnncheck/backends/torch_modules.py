@@ -37,6 +37,10 @@ class TorchModules(TorchTensors, Backend):
     def evaluates(self, cell: Any) -> bool:
         return not getattr(cell, "training", False)
 
+    def has_losses(self, cell: Any) -> bool:
+        kept = (value for _, holder in self.holders(cell) for value in vars(holder).values())
+        return any(isinstance(value, torch.Tensor) and value.grad_fn is not None for value in kept)
+
     def statistics(self, cell: Any) -> Mapping[str, Callable[[], Array]]:
         return {
             name: functools.partial(self._running, module)

@@ -7,7 +7,8 @@ while no gradient leads to them, in training mode neither; and those to which a 
 not give to an optimiser: layers kept in a plain Python list are not among ``parameters()`` in PyTorch, and a
 ``tf.Variable`` on a layer is not among the weights of Keras 3.
 
-It is a warning; a note for a variable that Keras does not track, since a training loop of one's own may find it.
+It is a warning; a note for a variable that Keras does not track, since a training loop of one's own may find it, and
+where a difference is cut off (``z + (code - z).detach()``), since a codebook has a loss of its own.
 
 ## Why it is bad
 
@@ -75,7 +76,7 @@ def _finding(trace: Trace, weights: Sequence[Weight], why: str, location: Locati
     is_cut = weights[0].is_cut
     return Finding(
         rule=RULE.id,
-        severity="warning" if is_cut or trace.library == "torch.nn" else "note",
+        severity="note" if weights[0].straight_through or not (is_cut or trace.library == "torch.nn") else "warning",
         message=f"{names} {change} what {trace.method.name}() gives, but {why}",
         location=location,
         suggestion=suggestion,
