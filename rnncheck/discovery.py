@@ -172,7 +172,7 @@ class Search:
 
     def _leaks(self, bound: Bound) -> bool:
         start = State(bound.convention.state, [self.backend.numpy(leaf) for leaf in bound.initial])
-        return rows.leak(bound, self.settings.seed, start, self.shape, 1) is not None
+        return rows.leak(bound, self.settings.seed, start, self.shape, (1, 1)) is not None
 
     def _layer(self, method: str, forms: Sequence[Form]) -> Bound:
         """A layer that takes a sequence and no state. Where the code does not say which axis is time, that along

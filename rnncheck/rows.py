@@ -14,7 +14,9 @@ from rnncheck.errors import CallError
 from rnncheck.trace import Span
 from rnncheck.unroll import Run, State, Step, largest_difference, unroll
 
-TRIES, ROWS, STEPS = 3, 3, 2
+TRIES, ROWS = 3, 3
+STEPS = 2, 3
+"""For how many a small change is followed, and for how many one that is far: thresholds are crossed late."""
 STEP, LOUD = 0.05, 4
 TOLERANCE = 2e-6
 """Relative to the values: other rows may change the order in which a sum is taken, and no more."""
@@ -30,7 +32,7 @@ class Mixing:
     far: bool = False
 
 
-def leak(bound: Bound, seed: int, start: State, shape: Sequence[int], steps: int) -> Mixing | None:
+def leak(bound: Bound, seed: int, start: State, shape: Sequence[int], steps: tuple[int, int]) -> Mixing | None:
     """None when no row made a change in each of its tries, or when the batch has no rows to compare. ``shape`` is
     that of one row of input."""
     if bound.batch < 2 or bound.form.layout == "single":
@@ -42,7 +44,7 @@ def leak(bound: Bound, seed: int, start: State, shape: Sequence[int], steps: int
         for row in range(min(bound.batch, ROWS)):
             found = []
             for number in range(TRIES):
-                inputs, others, other = _pair(bound, (seed, 200 + number), start, shape, steps, row, far=far)
+                inputs, others, other = _pair(bound, (seed, 200 + number), start, shape, steps[far], row, far=far)
                 if number not in bases:
                     bases[number] = _run(bound, seed, inputs, start)
                 change = _change(bound, bases[number], _run(bound, seed, others, other), row)
@@ -58,10 +60,16 @@ def leak(bound: Bound, seed: int, start: State, shape: Sequence[int], steps: int
 
 
 def where(
-    bound: Bound, seed: int, start: State, shape: Sequence[int], steps: int, mixing: Mixing, path: str | None
+    bound: Bound,
+    seed: int,
+    start: State,
+    shape: Sequence[int],
+    steps: tuple[int, int],
+    mixing: Mixing,
+    path: str | None,
 ) -> Span | None:
     """The first statement whose value in one row depends on another row, or that is no longer one for each row."""
-    inputs, others, other = _pair(bound, (seed, 200), start, shape, steps, mixing.row, far=mixing.far)
+    inputs, others, other = _pair(bound, (seed, 200), start, shape, steps[mixing.far], mixing.row, far=mixing.far)
     left, right = unroll(bound, seed, inputs, start, record=True), unroll(bound, seed, others, other, record=True)
     for one, twin in zip(left.steps, right.steps):
         if one.recording is None or twin.recording is None:
