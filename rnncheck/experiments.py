@@ -304,6 +304,10 @@ def _first_run(lab: Lab) -> tuple[Lab, Run, bool, Leak | None]:
     """
     kept = lab.bound.backend.snapshot(lab.bound.cell)
     main = lab.run(lab.inputs, lab.initial, record=True)
+    if leaks.alike(main, lab.run(lab.inputs, lab.initial, chance.OTHER)):
+        return dataclasses.replace(lab, steady=True), main, True, None
+    kept.restore()
+    main = lab.run(lab.inputs, lab.initial, record=True)
     if leaks.alike(main, lab.run(lab.inputs, lab.initial)):
         return lab, main, True, None
     kept.restore()
@@ -419,7 +423,7 @@ def _trace(
     chosen = computed.assign(candidates, names)
     forms = graphs.forms(lab)
     # A form is compared over all steps.
-    drawing = chance.draws(lab, main, len(lab.inputs) if forms else probes.WINDOW)
+    drawing = not lab.steady and chance.draws(lab, main, len(lab.inputs) if forms else probes.WINDOW)
     targets = (*names, "output") if main.steps[0].outputs else tuple(names)
     shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
     weights = unused.settled(lab, main, seen.probe, unused.seen(bound, found, never), method.path)

@@ -53,12 +53,14 @@ DRAWS, DRAWS_WHEN_CERTAIN = 6, 2
 
 @dataclass(frozen=True)
 class Lab:
-    """A bound cell with its first state and the inputs of the recorded unroll ``(steps, batch, *input shape)``."""
+    """A bound cell with its first state and the inputs of the recorded unroll ``(steps, batch, *input shape)``.
+    ``steady``: that unroll gave the same under other random numbers."""
 
     bound: Bound
     seed: int
     inputs: Array
     initial: State
+    steady: bool = False
 
     @property
     def slots(self) -> range:
