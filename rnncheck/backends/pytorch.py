@@ -249,16 +249,16 @@ class TorchTensors(Tensors):
                     by_target.append([None] * len(leaves))
                     continue
                 found = torch.autograd.grad(sum(parts), wanted, retain_graph=True, allow_unused=True)
-                arrays = [None if grad is None else self.numpy(grad) for grad in found]
-                by_weights = arrays[len(active) :]
-                finite = finite and all(array is None or bool(np.isfinite(array).all()) for array in by_weights)
-                every = iter(arrays)
+                by_weights = found[len(active) :]
+                finite = finite and all(grad is None or bool(torch.isfinite(grad).all()) for grad in by_weights)
+                every = iter(found)
                 mine = [next(every) if leaf.requires_grad else None for leaf in leaves]
-                by_target.append([None if array is None else float(np.abs(array).max(initial=0.0)) for array in mine])
-                for index, array in enumerate(mine):
+                arrays = [None if grad is None else self.numpy(grad) for grad in mine]
+                by_target.append([None if array is None else float(np.abs(array).max(initial=0.0)) for array in arrays])
+                for index, array in enumerate(arrays):
                     touched[index] = merged(touched[index], None if array is None else array != 0)
-                for index, array in enumerate(next(every) if known else None for known in differentiable):
-                    reached[index] = merged(reached[index], None if array is None else array != 0)
+                for index, grad in enumerate(next(every) if known else None for known in differentiable):
+                    reached[index] = merged(reached[index], None if grad is None else self.numpy(grad != 0))
         return Gradients(by_target, reached, touched, finite, torch_functions.met(itertools.chain(*targets)))
 
     def wrong_derivatives(self, functions: Sequence[type], run: Callable[[], Any]) -> list[Derivative]:
