@@ -45,6 +45,15 @@ class Return:
     variables: Mapping[str, Any]
 
 
+def holds(value: Any, tensor: Any) -> bool:
+    """Whether this very tensor is the value, or a part of it."""
+    if value is tensor:
+        return True
+    if isinstance(value, (list, tuple)):
+        return any(holds(part, tensor) for part in value)
+    return isinstance(value, dict) and any(holds(part, tensor) for part in value.values())
+
+
 @dataclass(frozen=True)
 class Helper:
     """A function of the same file, from its first to its last line, and the line of the method on which it ran as

@@ -6,7 +6,9 @@ input, and is not a mere multiple of the slot. Found by running one step again w
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import itertools
 import operator
 import re
 from collections import Counter
@@ -16,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck import source
+from rnncheck import readouts, source
 from rnncheck.backends.base import Array, Held, numpy_dtype
-from rnncheck.capture import METHOD, Binding, Key, Return
+from rnncheck.capture import METHOD, Binding, Key, Return, holds
 from rnncheck.definitions import words
 from rnncheck.probes import Lab, Probe, other_rows
 from rnncheck.trace import Computed, Initial, Retyped, Span
@@ -58,7 +60,18 @@ def dropped(lab: Lab, main: Run, probe: Probe, slot: int, path: str | None) -> t
         if not _came_back(pairs.base, binding, array) and not _on_its_way(pairs.base, binding, slot):
             seen.add(id(binding.value))
             found.append(_computed(lab, pairs, main, key, slot, path, placed=placed))
-    return tuple(found)
+    return tuple(_told_apart(lab, pairs, found))
+
+
+def _told_apart(lab: Lab, pairs: _Paired, found: Sequence[Computed]) -> Iterator[Computed]:
+    new = {item.key for item in found if item.is_update and item.key is not None}
+    if len(new) > 1:
+        bindings = _bindings(pairs.base)
+        follows = {key for key, binding in bindings.items() if changes(lab, key, binding, [pairs.by_slot])}
+        new = readouts.readouts(lab.bound, pairs.base, follows, new)
+    else:
+        new = set()
+    return (dataclasses.replace(item, is_readout=item.key in new) for item in found)
 
 
 def _in_place(lab: Lab, step: Step, binding: Binding, slot: int) -> bool:
@@ -111,17 +124,9 @@ def _computed(lab: Lab, pairs: _Paired, main: Run, key: Key, slot: int, path: st
 def _ending(step: Step, binding: Binding, slot: int) -> Return | None:
     """Where the frame that computed the value ended, if it handed the old one back; else nothing is known."""
     ended = step.recording.returns.get(binding.frame) if step.recording else None
-    if ended is not None and (binding.frame == METHOD or _holds(ended.value, step.passed[slot])):
+    if ended is not None and (binding.frame == METHOD or holds(ended.value, step.passed[slot])):
         return ended
     return None
-
-
-def _holds(value: Any, tensor: Any) -> bool:
-    if value is tensor:
-        return True
-    if isinstance(value, (list, tuple)):
-        return any(_holds(part, tensor) for part in value)
-    return isinstance(value, dict) and any(_holds(part, tensor) for part in value.values())
 
 
 def spelled(ended: Return | None, is_it: Callable[[Any], bool]) -> tuple[str, ...]:
@@ -162,8 +167,9 @@ def _values(lab: Lab, steps: Sequence[Step], key: Key, slot: int) -> Iterator[Ar
 def assign(candidates: Sequence[Sequence[Computed]], names: Sequence[str]) -> list[tuple[Computed, ...]]:
     """Order each slot's candidates so that two slots do not claim the same variable.
 
-    Where several would do, the one whose name shares a word with the slot's, then the output, then the
-    one computed last: this chooses what to show, not whether there is a finding.
+    Where several would do, the one whose name shares a word with the slot's, then what is not read out of another,
+    then what is called new, then the output, then the one computed last: this chooses what to show, not whether there
+    is a finding.
     """
     taken: Counter[tuple[str, int]] = Counter()
     ordered = []
@@ -174,6 +180,8 @@ def assign(candidates: Sequence[Sequence[Computed]], names: Sequence[str]) -> li
                 item[1].is_update,
                 not taken[item[1].name, item[1].line],
                 _affinity(item[1].name, name),
+                not item[1].is_readout,
+                bool(words(item[1].name) & NEW),
                 item[1].is_output,
                 item[1].in_method,
                 item[0],
@@ -183,7 +191,28 @@ def assign(candidates: Sequence[Sequence[Computed]], names: Sequence[str]) -> li
         if ranked:
             taken[ranked[0][1].name, ranked[0][1].line] += 1
         ordered.append(tuple(item for _, item in ranked))
-    return ordered
+    return _in_their_order(ordered, names, candidates)
+
+
+def _in_their_order(
+    ordered: list[tuple[Computed, ...]], names: Sequence[str], candidates: Sequence[Sequence[Computed]]
+) -> list[tuple[Computed, ...]]:
+    """What one statement gives two slots, in the order of the slots where no name says otherwise."""
+    result = list(ordered)
+    for left, right in itertools.combinations([slot for slot, every in enumerate(ordered) if every], 2):
+        one, other = result[left][0], result[right][0]
+        unnamed = not (_affinity(one.name, names[left]) or _affinity(other.name, names[right]))
+        if one.line != other.line or not unnamed or not (one.is_update and other.is_update):
+            continue
+        keys = [item.key for item in candidates[left]]
+        swapped = [
+            tuple(sorted(result[slot], key=lambda item: item.key != wanted.key))
+            for slot, wanted in ((left, other), (right, one))
+        ]
+        same = swapped[0][0].key == other.key and swapped[1][0].key == one.key
+        if same and swapped[0][0].is_update and swapped[1][0].is_update and keys.index(other.key) < keys.index(one.key):
+            result[left], result[right] = swapped
+    return result
 
 
 def produced(step: Step, path: str | None) -> tuple[Span | None, ...]:
@@ -411,6 +440,7 @@ def _on_its_way(step: Step, binding: Binding, slot: int) -> bool:
     return any(last is leaf for index, leaf in enumerate(step.leaves) if index != slot)
 
 
+NEW = frozenset(["new", "next", "updated"])
 FILLER = frozenset(
     ["new", "next", "old", "prev", "previous", "last", "cur", "current", "state", "states", "t", "tm", "out", "output"]
 )

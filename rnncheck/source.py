@@ -317,6 +317,12 @@ def attributes_elsewhere(cls: type, method: str) -> set[str]:
     return {attribute for node in class_bodies(cls) for attribute in _used_elsewhere(node, method)}
 
 
+def attributes_of_method(cls: type, name: str) -> set[str]:
+    """The attributes of ``self`` that a method of the class uses; none where it is no method of the user's."""
+    found = (item for node in class_bodies(cls) for item in node.body if isinstance(item, ast.FunctionDef))
+    return next((_self_attributes(function) for function in found if function.name == name), set())
+
+
 def class_bodies(cls: type) -> Iterator[ast.ClassDef]:
     """The definitions of a class and of its bases outside the frameworks."""
     return (node for _, node in _class_bodies(cls))

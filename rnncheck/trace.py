@@ -90,8 +90,8 @@ class Computed:
     ``writes``: it is more than a multiple of the slot: from a zero slot it still depends on the input.
     ``in_place_of_it``: it stands in the slot's place of a whole new state of which another part came back.
     ``spelled`` and ``old`` are the expressions for it and for the slot's old value that hold where its frame
-    ended, ``returns`` the statement that ended it. ``in_method``: that frame is the cell's method itself. ``key`` is
-    what the recording of a step calls it.
+    ended, ``returns`` the statement that ended it. ``in_method``: that frame is the cell's method itself.
+    ``is_readout``: it is read out of another new value of the slot. ``key`` is what the recording of a step calls it.
     """
 
     name: str
@@ -107,6 +107,7 @@ class Computed:
     returns: Span | None = None
     in_method: bool = True
     in_place_of_it: bool = False
+    is_readout: bool = False
     key: Key | None = None
 
     @property

@@ -231,3 +231,33 @@ class PeepholeWithoutSizes(keras.layers.Layer):  # expect: missing-state-size er
         c = tf.sigmoid(f + 1.0) * c + tf.sigmoid(i) * tf.tanh(g)
         h = tf.sigmoid(o) * tf.tanh(c)
         return h, [c, h]
+
+
+class ReadsOutByAMatrix(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(shape[-1], self.units), name="w")
+        self.u = self.add_weight(shape=(self.units, self.units), name="u")
+        self.wo = self.add_weight(shape=(self.units, self.units), name="wo")
+        self.bo = self.add_weight(shape=(self.units,), name="bo")
+
+    def call(self, inputs, states):
+        active = tf.tanh(tf.matmul(inputs, self.w) + tf.matmul(states[0], self.u))
+        out = tf.nn.softmax(tf.matmul(active, self.wo) + self.bo)
+        return out, states  # expect: returned-old-state error 0
+
+
+class ActivatesAtTheEnd(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+        self.x2h, self.h2h = keras.layers.Dense(units), keras.layers.Dense(units)
+        self.norm, self.activation = keras.layers.LayerNormalization(), keras.activations.get("tanh")
+
+    def call(self, inputs, states):
+        summed = self.x2h(inputs) + self.h2h(states[0])
+        out = self.activation(self.norm(summed))
+        return out, states  # expect: returned-old-state error 0

@@ -51,6 +51,8 @@ def test_a_repaired_cell_is_clean(cell: Any, seed: int) -> None:
         ("Wrapper", "return output, [output, new_states[1]]"),
         ("InDict", "return h, {'h': h, 'm': m}"),
         ("InFunction", "return new, [new]"),
+        ("ReadsOutByAMatrix", "return out, [active]"),
+        ("ActivatesAtTheEnd", "return out, [out]"),
         ("NeverReads", "z = tf.matmul(inputs, self.w) + keras.ops.matmul(prev, self.u)"),
         ("UnequalSizes", "self.state_size = [self.units, 4]"),
     ],

@@ -241,5 +241,77 @@ class ForgetsASlotWithoutWeights(nn.Module):
         return h, (h, v)
 
 
+class ReadsOutOfTheNew(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 2 * hidden_size)
+        self.candidate = nn.Linear(input_size + hidden_size, hidden_size)
+        self.head = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, state):
+        z, r = torch.sigmoid(self.gates(torch.cat([x, state], 1))).chunk(2, 1)
+        n = torch.tanh(self.candidate(torch.cat([x, r * state], 1)))
+        mixed = (1 - z) * n + z * state
+        out = self.head(mixed)
+        return out, state  # expect: returned-old-state error 0
+
+
+class ReadsOutByAHelper(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.i2h = nn.Linear(input_size, hidden_size)
+        self.h2h = nn.Linear(hidden_size, hidden_size)
+        self.h2o = nn.Sequential(nn.Linear(hidden_size, hidden_size), nn.ReLU(), nn.Linear(hidden_size, hidden_size))
+
+    def read(self, value):
+        return F.log_softmax(self.h2o(value), -1)
+
+    def step(self, x, state):
+        summed = self.i2h(x) + self.h2h(state)
+        active = torch.tanh(summed)
+        y = self.read(active)
+        return y, state  # expect: returned-old-state error 0
+
+    def forward(self, x, state):
+        return self.step(x, state)
+
+
+class NormalisesAtTheEnd(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.i2h = nn.Linear(input_size, hidden_size)
+        self.h2h = nn.Linear(hidden_size, hidden_size)
+        self.norm = nn.LayerNorm(hidden_size)
+
+    def forward(self, x, state):
+        summed = self.i2h(x) + self.h2h(state)
+        out = torch.tanh(self.norm(summed))
+        return out, state  # expect: returned-old-state error 0
+
+
+class DropsOutTheNew(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+        self.dropout = nn.Dropout(0.2)
+
+    def forward(self, x, state):
+        new = self.cell(x, state)
+        out = self.dropout(new)
+        return out, state  # expect: returned-old-state error 0
+
+
+class TwoOfOneStatement(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+        self.head = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        a, b = self.cell(x, (h, c))
+        return self.head(a), (h, c)  # expect: returned-old-state
+
+
 def factory():
     return ReturnsOldH(3, 4)
