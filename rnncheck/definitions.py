@@ -178,8 +178,10 @@ def method_of(cls: type) -> Callable[..., Any] | None:
 
 
 def is_network_class(cls: type) -> bool:
-    """Whether the class derives from one of a framework."""
-    return any(base.__module__.split(".")[0] in FRAMEWORKS for base in cls.__mro__[1:])
+    """Whether the class derives from one of a framework and computes something of its own instances: a function with a
+    derivative of its own has none."""
+    derived = any(base.__module__.split(".")[0] in FRAMEWORKS for base in cls.__mro__[1:])
+    return derived and not isinstance(inspect.getattr_static(cls, "forward", None), staticmethod)
 
 
 def _root(item: Any) -> str:

@@ -37,4 +37,6 @@ def _equal(one: Any, other: Any) -> bool:
         return bool(np.array_equal(one, other, equal_nan=True))
     if isinstance(one, dict) and isinstance(other, dict):
         return list(one) == list(other) and all(_equal(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
     return bool(one == other)

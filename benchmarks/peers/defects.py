@@ -98,8 +98,6 @@ OF_THE_PEERS = (
     _gallery("constant-attention", "attention score", "softmax"),
     _gallery("dead-relu", "input activation", "dead", "saturat(es|ed)"),
     _gallery("nan-gradient", "length memory", "nans?", "infs?", "(in|non|not )?finite"),
-    _gallery("wrong-backward", "Squash", "backward", "jacobian", "finite differences"),
-    _gallery("random-in-evaluation", "kept dropout", "random", "dropout", "determinis(tic|m)", "differ between"),
     _gallery("running-average-in-a-buffer", "average", "buffers?", "leak(s|ed)?", "earlier", "remembers"),
     _gallery("mutable-default", "history context", "mutable", "leak(s|ed)?", "earlier", "remembers"),
     _gallery("unregistered-layers", "layers", "not registered", "unregistered", "checkpoint"),

@@ -224,6 +224,18 @@ def test_a_class_that_may_be_a_cell_is_told_of(rnncheck, write) -> None:
     assert "not checked, as no argument is named like a state: cells.py:Odd" in done.err
 
 
+def test_a_function_with_a_derivative_of_its_own_is_no_cell(rnncheck, write) -> None:
+    write(
+        "cells.py",
+        HEALTHY + "\n\nclass Clip(torch.autograd.Function):\n"
+        "    @staticmethod\n    def forward(ctx, x, state):\n        return x\n\n"
+        "    @staticmethod\n    def backward(ctx, gradient):\n        return gradient, None\n",
+    )
+    done = rnncheck("cells.py", "--output-format", "concise")
+    assert (done.status, done.out) == (0, "")
+    assert "Clip" not in done.err
+
+
 def test_a_folder_holds_cells_whose_file_imports_no_framework(rnncheck, write) -> None:
     write("cells/base.py", HEALTHY)
     write(

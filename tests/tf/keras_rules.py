@@ -13,7 +13,12 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-NEEDS: dict[str, dict[str, Any]] = {}
+NEEDS: dict[str, dict[str, Any]] = {
+    "ReadsHalfOfIt": {"input_shape": (6,)},
+    "ReadsHalfOfItRepaired": {"input_shape": (6,)},
+    "ReadsOneChannel": {"input_shape": (5, 5, 4)},
+    "ReadsOneChannelRepaired": {"input_shape": (5, 5, 4)},
+}
 
 
 # The three first rules, one slot of several
@@ -314,6 +319,50 @@ class GatesForgetX(tf.Module):
 class GatesForgetXRepaired(GatesForgetX):
     def gates(self, x, h):
         return tf.split(x @ self.w + h @ self.u + self.b, 3, axis=-1)
+
+
+class ReadsHalfOfIt(layers.Layer):
+    """The other half was meant for a second branch."""
+
+    def __init__(self, units=5, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.x2h, self.h2h = layers.Dense(units), layers.Dense(units)
+
+    def call(self, inputs, states):
+        left, _ = ops.split(inputs, 2, axis=-1)  # expect: ignored-input note
+        h = ops.tanh(self.x2h(left) + self.h2h(states[0]))
+        return h, [h]
+
+
+class ReadsHalfOfItRepaired(ReadsHalfOfIt):
+    def call(self, inputs, states):
+        h = ops.tanh(self.x2h(inputs) + self.h2h(states[0]))
+        return h, [h]
+
+
+class ReadsOneChannel(layers.Layer):
+    """Channels last: of the frame only the first one counts."""
+
+    def __init__(self, channels=6, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = channels
+        self.conv = layers.Conv2D(channels, 3, padding="same")
+
+    def get_initial_state(self, batch_size=None):
+        return [ops.zeros((batch_size, 5, 5, self.state_size))]
+
+    def call(self, frame, states):
+        joined = ops.concatenate([frame[..., :1], states[0]], axis=-1)  # expect: ignored-input note
+        h = ops.tanh(self.conv(joined))
+        return h, [h]
+
+
+class ReadsOneChannelRepaired(ReadsOneChannel):
+    def call(self, frame, states):
+        joined = ops.concatenate([frame, states[0]], axis=-1)
+        h = ops.tanh(self.conv(joined))
+        return h, [h]
 
 
 # partial-freeze

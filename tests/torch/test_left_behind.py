@@ -47,6 +47,20 @@ class ChangesWeights(Plain):
             self.gates.bias.add_(1.0)
 
 
+class KeepsAPlainList(Plain):
+    """PyTorch does not see its layers."""
+
+    def __init__(self, input_size: int = 5, hidden_size: int = 8) -> None:
+        super().__init__(input_size, hidden_size)
+        self.layers = [nn.Linear(hidden_size, hidden_size)]
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+        h = self.layers[0](super().forward(x, h))
+        with torch.no_grad():
+            self.layers[0].bias.add_(1.0)
+        return h
+
+
 class Raises(Plain):
     def deed(self) -> None:
         raise ValueError("no such step")
@@ -77,7 +91,7 @@ class ChangesTheProcess(Plain):
         random.seed(5)
 
 
-CELLS = (Plain, Counts, ChangesWeights, Raises, RaisesLater, Exits, ChangesTheProcess)
+CELLS = (Plain, Counts, ChangesWeights, KeepsAPlainList, Raises, RaisesLater, Exits, ChangesTheProcess)
 
 
 def picture(cell: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
@@ -86,6 +100,11 @@ def picture(cell: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Any]
         "state": {name: value.detach().numpy().copy() for name, value in cell.state_dict().items()},
         "identity": {name: id(value) for name, value in cell.named_parameters()},
         "gradients": {name: value.grad.numpy().copy() for name, value in cell.named_parameters()},
+        "unregistered": {
+            f"{number}.{name}": [tensor.detach().numpy().copy() for tensor in (value, value.grad)]
+            for number, layer in enumerate(getattr(cell, "layers", ()))
+            for name, value in layer.named_parameters()
+        },
         "modes": [module.training for module in cell.modules()],
         "hooks": [dict(getattr(module, name)) for module in cell.modules() for name in hooks],
         "attributes": sorted(vars(cell)),
@@ -109,7 +128,10 @@ def test_an_instance_and_the_process_are_as_before(cls: type[Plain], training: b
     optimiser = torch.optim.Adam(cell.parameters())
     x, h = torch.randn(3, 5), torch.randn(3, 8)
     Plain.forward.__get__(Plain(), Plain)(x, h)
-    for parameter in cell.parameters():
+    for parameter in (
+        *cell.parameters(),
+        *(part for layer in getattr(cell, "layers", ()) for part in layer.parameters()),
+    ):
         parameter.grad = torch.randn_like(parameter)
     optimiser.step()
     before = picture(cell, optimiser)

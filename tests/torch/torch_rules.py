@@ -471,6 +471,43 @@ class ScanOverTheCarryRepaired(ScanOverTheCarry):
         return carry, carry
 
 
+class ReadsHalfOfIt(nn.Module):
+    """The other half was blanked for an ablation."""
+
+    def __init__(self, input_size=6, hidden_size=5):
+        super().__init__()
+        self.cut = input_size // 2
+        self.i2h = nn.Linear(input_size, hidden_size)
+        self.h2h = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        left = torch.cat([x[:, : self.cut], torch.zeros_like(x[:, self.cut :])], 1)  # expect: ignored-input note
+        return torch.tanh(self.i2h(left) + self.h2h(h))
+
+
+class ReadsHalfOfItRepaired(ReadsHalfOfIt):
+    def forward(self, x, h):
+        return torch.tanh(self.i2h(x) + self.h2h(h))
+
+
+class ReadsTheFirstChannels(nn.Module):
+    def __init__(self, in_channels=4, hidden_channels=6):
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels + hidden_channels, hidden_channels, 3, padding=1)
+
+    def forward(self, frame, h):
+        seen = frame.clone()  # expect: ignored-input note
+        seen[:, 2:] = 0.0
+        joined = torch.cat([seen, h], dim=1)
+        return torch.tanh(self.conv(joined))
+
+
+class ReadsTheFirstChannelsRepaired(ReadsTheFirstChannels):
+    def forward(self, frame, h):
+        joined = torch.cat([frame, h], dim=1)
+        return torch.tanh(self.conv(joined))
+
+
 # 2. partial-freeze
 
 
@@ -5245,6 +5282,37 @@ class PicksTheLoudest(nn.Module):
         return (chosen[:, :, None] * new).sum(1)
 
 
+class QuantisesWithACodebook(nn.Module):
+    """Straight through; whoever trains it may have a loss for the codebook."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+        self.codebook = nn.Parameter(torch.randn(16, hidden_size))
+
+    def forward(self, x, h):
+        z = self.cell(x, h)
+        code = self.codebook[torch.cdist(z, self.codebook).argmin(1)]
+        return z + (code - z).detach()  # expect: untrained-weight note
+
+
+class QuantisesWithACodebookRepaired(QuantisesWithACodebook):
+    def forward(self, x, h):
+        z = self.cell(x, h)
+        weights = torch.softmax(-torch.cdist(z, self.codebook), 1)
+        return weights @ self.codebook
+
+
+class KeepsTheLossOfItsCodebook(QuantisesWithACodebookRepaired):
+    """untrained-weight: the codebook learns by a loss that the cell keeps."""
+
+    def forward(self, x, h):
+        z = self.cell(x, h)
+        code = self.codebook[torch.cdist(z, self.codebook).argmin(1)]
+        self.loss = ((code - z.detach()) ** 2).mean()
+        return z + (code - z).detach()
+
+
 # what has no effect though a gradient leads to it, and what is asleep
 
 
@@ -5468,6 +5536,18 @@ class AlignsItsFeedback(SquashesByHandRepaired):
 
     def forward(self, x, h):
         return _Aligned.apply(self.inp(x) + h, self.rec.weight, self.feedback) + self.rec.bias
+
+
+class CreepsToItsBound(nn.Module):
+    """exploding-state: it grows for a hundred steps, and less and less."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.drive = nn.Linear(input_size, hidden_size)
+        self.mix = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        return 0.99 * h + 1 + 0.1 * torch.tanh(self.drive(x) + self.mix(h))
 
 
 class DropsWhileTraining(nn.Module):
