@@ -44,6 +44,8 @@ def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: st
 
     With ``own_start`` a driver makes the first state itself, as the cell declares it.
     """
+    if not ways:
+        return None
     kept, compilers = lab.bound.backend.snapshot(lab.bound.cell), lab.bound.backend.compilers(lab.bound.cell)
     for way in ways:
         lab.bound.begin(lab.seed)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rnncheck import source
+from rnncheck.capture import code_of
 from rnncheck.definitions import FRAMEWORKS
 from rnncheck.roles import is_size_like, role_of, usual
 
@@ -146,6 +148,9 @@ def _hints(function: Any, holder: Any) -> Mapping[str, Any]:
 
 @functools.lru_cache(maxsize=64)
 def _tree(function: Any) -> ast.AST | None:
+    known = source.function_of(code_of(function)) if inspect.isfunction(function) else None
+    if known is not None:
+        return known
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
     except (OSError, TypeError, ValueError, SyntaxError):
@@ -158,7 +163,7 @@ def choices(parameter: Parameter) -> tuple[Any, ...]:
     if tree is None:
         return ()
     found: list[Any] = []
-    for node in ast.walk(tree):
+    for node in source.inside(tree):
         if isinstance(node, ast.Compare) and _uses(node.left, parameter.name):
             for operator, other in zip(node.ops, node.comparators):
                 if isinstance(operator, (ast.Eq, ast.In, ast.NotEq, ast.NotIn)):
@@ -195,13 +200,13 @@ def is_flag(parameter: Parameter) -> bool:
         return False
     tests: set[int] = set()
     kept: set[int] = set()
-    for node in ast.walk(tree):
+    for node in source.inside(tree):
         if isinstance(node, (ast.If, ast.IfExp)):
             tests |= {id(part) for part in ast.walk(node.test) if not isinstance(part, ast.Compare)}
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
             kept.add(id(node.value))
-    uses = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == parameter.name]
-    compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare) and _uses(node, parameter.name)]
+    uses = [node for node in source.inside(tree) if isinstance(node, ast.Name) and node.id == parameter.name]
+    compared = [node for node in source.inside(tree) if isinstance(node, ast.Compare) and _uses(node, parameter.name)]
     return any(id(use) in tests for use in uses) and not compared and all(id(use) in tests | kept for use in uses)
 
 
@@ -216,7 +221,7 @@ def is_size(parameter: Parameter) -> bool:
     tree = _tree(parameter.owner) if parameter.owner is not None else None
     if tree is None:
         return False
-    for node in ast.walk(tree):
+    for node in source.inside(tree):
         parts: list[ast.expr] = []
         if isinstance(node, ast.Call) and _SIZED.fullmatch(ast.unparse(node.func).rpartition(".")[2]):
             parts = [*node.args, *(word.value for word in node.keywords)]
@@ -245,7 +250,7 @@ def other_names(parameter: Parameter) -> tuple[str, ...]:
         return ()
     return tuple(
         target.attr
-        for node in ast.walk(tree)
+        for node in source.inside(tree)
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == parameter.name
         for target in node.targets
         if isinstance(target, ast.Attribute)

@@ -1,4 +1,4 @@
-"""Whether a row of the batch depends on the other rows: another value in one row, and all others compared."""
+"""Whether a row of the batch depends on the other rows: other values in some rows, and all others compared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from rnncheck.errors import CallError
 from rnncheck.trace import Span
 from rnncheck.unroll import Run, State, Step, largest_difference, unroll
 
-TRIES, ROWS = 3, 3
+TRIES = 3
+GROUPS = ((0,), (1, 2)), ((1,), (0, 2))
+"""The rows that are changed together: first a little, then far; of three each is changed without each other one."""
 STEPS = 2, 3
 """For how many a small change is followed, and for how many one that is far: thresholds are crossed late."""
 STEP, LOUD = 0.05, 4
@@ -24,11 +26,11 @@ TOLERANCE = 2e-6
 
 @dataclass(frozen=True)
 class Mixing:
-    """The smallest change that one row made in the others over several tries. ``far``: only other values altogether
+    """The smallest change that some rows made in the others over several tries. ``far``: only other values altogether
     did, as where thresholds take no notice of a small change."""
 
     change: float
-    row: int
+    rows: tuple[int, ...]
     far: bool = False
 
 
@@ -39,15 +41,16 @@ def leak(bound: Bound, seed: int, start: State, shape: Sequence[int], steps: tup
         return None
 
     for far in (False, True):
-        # With nothing changed, which is the same whatever row is changed then.
+        # With nothing changed, which is the same whatever rows are changed then.
         bases: dict[int, Run | None] = {}
-        for row in range(min(bound.batch, ROWS)):
+        for group in GROUPS[far]:
+            rows = tuple(row for row in group if row < bound.batch)
             found = []
             for number in range(TRIES):
-                inputs, others, other = _pair(bound, (seed, 200 + number), start, shape, steps[far], row, far=far)
+                inputs, others, other = _pair(bound, (seed, 200 + number), start, shape, steps[far], rows, far=far)
                 if number not in bases:
                     bases[number] = _run(bound, seed, inputs, start)
-                change = _change(bound, bases[number], _run(bound, seed, others, other), row)
+                change = _change(bound, bases[number], _run(bound, seed, others, other), rows)
                 if not TOLERANCE < change < float("inf"):
                     break
                 # A branch on the whole batch, taken otherwise for other numbers, mixes nothing.
@@ -55,7 +58,7 @@ def leak(bound: Bound, seed: int, start: State, shape: Sequence[int], steps: tup
                     break
                 found.append(change)
             else:
-                return Mixing(min(found), row, far)
+                return Mixing(min(found), rows, far)
     return None
 
 
@@ -69,7 +72,7 @@ def where(
     path: str | None,
 ) -> Span | None:
     """The first statement whose value in one row depends on another row, or that is no longer one for each row."""
-    inputs, others, other = _pair(bound, (seed, 200), start, shape, steps[mixing.far], mixing.row, far=mixing.far)
+    inputs, others, other = _pair(bound, (seed, 200), start, shape, steps[mixing.far], mixing.rows, far=mixing.far)
     left, right = unroll(bound, seed, inputs, start, record=True), unroll(bound, seed, others, other, record=True)
     for one, twin in zip(left.steps, right.steps):
         if one.recording is None or twin.recording is None:
@@ -79,21 +82,21 @@ def where(
             if key not in varied or any(binding.value is leaf for leaf in one.passed):
                 continue
             a, b = (bound.backend.numpy(value) for value in (binding.value, varied[key].value))
-            if _mixed(a, b, bound.batch, mixing.row):
+            if _mixed(a, b, bound.batch, mixing.rows):
                 return source.span(path, binding.line)
-        if _differ(bound, one, twin, mixing.row) > TOLERANCE:
+        if _differ(bound, one, twin, mixing.rows) > TOLERANCE:
             return source.span(path, one.recording.return_line)
     return None
 
 
-def _mixed(left: Array, right: Array, batch: int, row: int) -> bool:
+def _mixed(left: Array, right: Array, batch: int, rows: tuple[int, ...]) -> bool:
     """Whether other rows differ, whichever axis they lie on, or a value that has none for each row."""
     if left.shape != right.shape or left.dtype.kind not in "fc":
         return False
     axes = [axis for axis, size in enumerate(left.shape) if size == batch]
     if not axes:
         return largest_difference(left, right) > TOLERANCE * (1.0 + float(np.abs(left).max(initial=0.0)))
-    return all(_elsewhere(left, right, axis, row) > TOLERANCE for axis in axes)
+    return all(_elsewhere(left, right, axis, rows) > TOLERANCE for axis in axes)
 
 
 def _run(bound: Bound, seed: int, inputs: Array, start: State) -> Run | None:
@@ -103,11 +106,11 @@ def _run(bound: Bound, seed: int, inputs: Array, start: State) -> Run | None:
         return None
 
 
-def _change(bound: Bound, left: Run | None, right: Run | None, row: int) -> float:
-    """How much another value in one row changed the others."""
+def _change(bound: Bound, left: Run | None, right: Run | None, rows: tuple[int, ...]) -> float:
+    """How much other values in some rows changed the others."""
     if left is None or right is None:
         return 0.0
-    return max(_differ(bound, one, twin, row) for one, twin in zip(left.steps, right.steps))
+    return max(_differ(bound, one, twin, rows) for one, twin in zip(left.steps, right.steps))
 
 
 def _branches(bound: Bound, seed: int, *ways: tuple[Array, State]) -> bool:
@@ -121,27 +124,35 @@ def _lines(step: Step) -> set[int]:
 
 
 def _pair(
-    bound: Bound, seed: tuple[int, int], start: State, shape: Sequence[int], steps: int, row: int, *, far: bool
+    bound: Bound,
+    seed: tuple[int, int],
+    start: State,
+    shape: Sequence[int],
+    steps: int,
+    rows: tuple[int, ...],
+    *,
+    far: bool,
 ) -> tuple[Array, Array, State]:
-    """Inputs, the same with another value in one row, and likewise another state."""
+    """Inputs, the same with other values in some rows, and likewise another state."""
     rng = np.random.default_rng(seed)
     inputs = bound.form.draw(rng, (steps, bound.batch, *shape), bound.input_dtype)
     others = np.array(inputs, copy=True)
     if far and inputs.dtype.kind == "f":
         inputs, others = (array * LOUD for array in (inputs, others))
-        others[:, row] = -inputs[:, row]
+        others[:, list(rows)] = -inputs[:, list(rows)]
     else:
-        others[:, row] = _near(bound.form, rng, inputs[:, row], bound.input_dtype)
-    arrays = [_with_row(bound, slot, array, row, rng) for slot, array in enumerate(start.arrays)]
+        others[:, list(rows)] = _near(bound.form, rng, inputs[:, list(rows)], bound.input_dtype)
+    arrays = [_with_rows(bound, slot, array, rows, rng) for slot, array in enumerate(start.arrays)]
     return inputs, others, State(start.structure, arrays)
 
 
-def _differ(bound: Bound, one: Step, other: Step, row: int) -> float:
+def _differ(bound: Bound, one: Step, other: Step, rows: tuple[int, ...]) -> float:
     """How much the other rows of what came back differ."""
     pairs = enumerate(zip(one.returned, other.returned))
-    slots = [min(_elsewhere(a, b, axis, row) for axis in _axes(bound, slot)) for slot, (a, b) in pairs]
+    slots = [min(_elsewhere(a, b, axis, rows) for axis in _axes(bound, slot)) for slot, (a, b) in pairs]
     outputs = [
-        _elsewhere(a, b, output_axis(bound.form, bound.batch, a.shape), row) for a, b in zip(one.outputs, other.outputs)
+        _elsewhere(a, b, output_axis(bound.form, bound.batch, a.shape), rows)
+        for a, b in zip(one.outputs, other.outputs)
     ]
     return max([*slots, *outputs], default=0.0)
 
@@ -161,14 +172,14 @@ def _near(form: Form, rng: np.random.Generator, values: Array, dtype: str) -> Ar
     return (values + STEP * rng.standard_normal(values.shape)).astype(values.dtype)
 
 
-def _with_row(bound: Bound, slot: int, array: Array, row: int, rng: np.random.Generator) -> Array:
-    """The slot with a value a little off in one row, where the cell has already moved it."""
+def _with_rows(bound: Bound, slot: int, array: Array, rows: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """The slot with a value a little off in some rows, where the cell has already moved it."""
     axis = bound.rows_axis(slot)
     if axis is None or array.shape.count(bound.batch) > 1 or array.dtype.kind not in "fc" or not array.any():
         return array
-    rows = np.moveaxis(np.array(array, copy=True), axis, 0)
-    rows[row] *= 1 + STEP * rng.standard_normal(rows[row].shape)
-    return np.moveaxis(rows, 0, axis)
+    by_row = np.moveaxis(np.array(array, copy=True), axis, 0)
+    by_row[list(rows)] *= 1 + STEP * rng.standard_normal(by_row[list(rows)].shape)
+    return np.moveaxis(by_row, 0, axis)
 
 
 def output_axis(form: Form, batch: int, shape: Sequence[int]) -> int | None:
@@ -177,10 +188,10 @@ def output_axis(form: Form, batch: int, shape: Sequence[int]) -> int | None:
     return next((axis for axis in axes if len(shape) > axis and shape[axis] == batch), None)
 
 
-def _elsewhere(left: Array, right: Array, axis: int | None, row: int) -> float:
+def _elsewhere(left: Array, right: Array, axis: int | None, rows: tuple[int, ...]) -> float:
     """The largest change in other rows, relative to what stands there."""
     if axis is None or left.shape != right.shape or left.dtype.kind not in "fc":
         return 0.0
-    others = [index for index in range(left.shape[axis]) if index != row]
+    others = [index for index in range(left.shape[axis]) if index not in rows]
     one, other = (array.take(others, axis) for array in (left, right))
     return largest_difference(one, other) / (1.0 + float(np.abs(one).max(initial=0.0)))

@@ -396,12 +396,19 @@ def named_of(cls: type, module: str) -> frozenset[str]:
     """What the code of a class names of a module: of ``torch.jit``, ``{"export"}``."""
     return frozenset(
         part.attr
-        for node in class_bodies(cls)
+        for path, node in _class_bodies(cls)
+        if _has(path, module)
         for part in inside(node)
         if isinstance(part, ast.Attribute)
         and isinstance(part.value, (ast.Attribute, ast.Name))
         and module == (part.value.attr if isinstance(part.value, ast.Attribute) else part.value.id)
     )
+
+
+@functools.lru_cache(maxsize=64)
+def _has(path: str, text: str) -> bool:
+    """Whether a file has this text anywhere."""
+    return any(text in line for line in linecache.getlines(path))
 
 
 @dataclass(frozen=True)

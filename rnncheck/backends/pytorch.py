@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import random
 import sys
 import warnings
@@ -244,13 +245,14 @@ class TorchTensors(Tensors):
             # A copy of each leaf goes in, so that a cell may work in place on its argument.
             targets = run([leaf.clone() for leaf in leaves])
             for target in targets:
-                parts = [_project(tensor, noise) for tensor in target if tensor.requires_grad]
+                parts = [tensor for tensor in target if tensor.requires_grad]
                 if not parts or not wanted:
                     by_target.append([None] * len(leaves))
                     continue
-                found = torch.autograd.grad(sum(parts), wanted, retain_graph=True, allow_unused=True)
+                onto = [_projection(tensor, noise) for tensor in parts]
+                found = torch.autograd.grad(parts, wanted, onto, retain_graph=True, allow_unused=True)
                 by_weights = found[len(active) :]
-                finite = finite and all(grad is None or bool(torch.isfinite(grad).all()) for grad in by_weights)
+                finite = finite and all(grad is None or _finite(grad) for grad in by_weights)
                 every = iter(found)
                 mine = [next(every) if leaf.requires_grad else None for leaf in leaves]
                 arrays = [None if grad is None else self.numpy(grad) for grad in mine]
@@ -267,9 +269,17 @@ class TorchTensors(Tensors):
         return torch_functions.wrong(calls)
 
 
-def _project(tensor: Tensor, noise: torch.Generator) -> Tensor:
-    value = torch.view_as_real(tensor) if tensor.is_complex() else tensor
-    return (value * (torch.rand(value.shape, generator=noise, device=HOST) + 0.5).to(value)).sum()
+def _projection(tensor: Tensor, noise: torch.Generator) -> Tensor:
+    """Random numbers in its shape, none of them small."""
+    shape = (*tensor.shape, 2) if tensor.is_complex() else tensor.shape
+    numbers = torch.empty(shape, device=HOST, dtype=torch.float32).uniform_(0.5, 1.5, generator=noise)
+    return (torch.view_as_complex(numbers) if tensor.is_complex() else numbers).to(tensor)
+
+
+def _finite(tensor: Tensor) -> bool:
+    """Whether its numbers are, of which the sum tells nearly always."""
+    whole = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    return math.isfinite(whole.sum().item()) or bool(torch.isfinite(whole).all())
 
 
 def _device(name: str) -> torch.device:
