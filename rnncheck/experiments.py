@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import itertools
-import operator
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +24,7 @@ from rnncheck import (
     leaks,
     learning,
     mutation,
+    naming,
     norms,
     order,
     probes,
@@ -33,19 +32,18 @@ from rnncheck import (
     source,
     unused,
 )
-from rnncheck.backends.base import Array, Backend, Gradients, Held, Tensor
+from rnncheck.backends.base import Array, Backend, Gradients, Tensor
 from rnncheck.binding import bind
 from rnncheck.build import Built
-from rnncheck.capture import METHOD, Recording, recording
+from rnncheck.capture import recording
 from rnncheck.computed import dropped
 from rnncheck.convention import Bound, outline
 from rnncheck.definitions import is_graph_name, words
 from rnncheck.discovery import Misfit, NoNextState
 from rnncheck.errors import CallError, RnncheckError
 from rnncheck.probes import Lab, Probe
-from rnncheck.reading import Reading
 from rnncheck.settings import Settings
-from rnncheck.signature import EACH, KEPT, ONE
+from rnncheck.tail import Tail, beyond, moved_late, with_updates
 from rnncheck.trace import (
     Behaviour,
     Computed,
@@ -55,7 +53,6 @@ from rnncheck.trace import (
     Initial,
     Leak,
     Method,
-    Passage,
     Slot,
     SlotStep,
     Span,
@@ -63,7 +60,7 @@ from rnncheck.trace import (
     Trace,
     WrongGradient,
 )
-from rnncheck.unroll import Run, State, Step, arrived, different, each_step, glimpses
+from rnncheck.unroll import Run, State, Step, different
 
 SECONDS = 60.0
 """How long ways to build and to call one cell are tried."""
@@ -147,14 +144,14 @@ def _observed(
         if from_ones.finite:
             lab, main, repeatable, leak = again, from_ones, repeated, leaked
             initial = Initial("ones, since zeros give NaN", False, (False,) * len(ones.arrays))
-    tail = _tail(lab, settings.steps) if main.finite else Tail()
+    tail = beyond(lab, settings.steps) if main.finite else Tail()
     if not main.finite or tail.broken is not None:
         return _nonfinite(lab, main, tail, initial, built, shape)
     draw = functools.partial(_drawn, lab, built, shape)
     trace = (
         _trace(lab, initial, main, tail, repeatable, declared, draw) if lab.slots else _layer_trace(lab, initial, shape)
     )
-    trace = dataclasses.replace(trace, leak=leak, later=_with_updates(lab, tail, trace.computed))
+    trace = dataclasses.replace(trace, leak=leak, later=with_updates(lab, tail, trace.computed))
     mixing, span = _row_leak(lab, trace, main, shape)
     change = None if mixing is None else mixing.change
     trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=change, row_span=span)
@@ -169,8 +166,8 @@ def _nonfinite(lab: Lab, main: Run, tail: Tail, initial: Initial, built: Built, 
     """What is known of a cell whose numbers stop being numbers."""
     bound = lab.bound
     trace = _frame(bound, initial)
-    bindings = _old_names(bound, main.steps[0].recording, main.steps[0].passed)
-    names = _slot_names(bound, bindings)
+    bindings = naming.old_names(bound, main.steps[0].recording, main.steps[0].passed)
+    names = naming.slot_names(bound, bindings)
     at, step = tail.broken or next((at, step) for at, step in enumerate(main.steps) if not step.finite)
     bad = [slot for slot in lab.slots if slot in step.broken]
     record = step.recording
@@ -235,7 +232,7 @@ def _frame(bound: Bound, initial: Initial) -> Trace:
     alive = (True,) * len(bound.initial)
     return Trace(
         backend=bound.backend.name,
-        method=_method(bound),
+        method=naming.method(bound),
         slots=(),
         structure=bound.convention.state,
         steps=(),
@@ -266,8 +263,8 @@ def _misfit(misfit: Misfit, built: Built, settings: Settings) -> Observed:
     initial = Initial(bound.initial_source, bound.initial_declared, tuple(not array.any() for array in start))
     trace = _frame(bound, initial)
     returns = source.span(trace.method.path, record.return_line)
-    bindings = _old_names(bound, record, passed)
-    names = _slot_names(bound, bindings)
+    bindings = naming.old_names(bound, record, passed)
+    names = naming.slot_names(bound, bindings)
     slots = tuple(
         Slot(slot, name, array.shape[1:], backend.dtype(bound.initial[slot]))
         for slot, (name, array) in enumerate(zip(names, start))
@@ -319,52 +316,6 @@ def _first_run(lab: Lab) -> tuple[Lab, Run, bool, Leak | None]:
     return again, main, repeatable, leak
 
 
-@dataclass(frozen=True)
-class Tail:
-    """The steps beyond those that the experiments look at, and which of all was the first that was not finite."""
-
-    passages: tuple[tuple[Passage, ...], ...] = ()
-    broken: tuple[int, Step] | None = None
-
-    def moves(self, slot: int) -> bool:
-        return any(not step[slot].unchanged for step in self.passages)
-
-
-def _tail(lab: Lab, steps: int) -> Tail:
-    """The unroll over so many steps, of which only sizes are kept."""
-    if steps <= len(lab.inputs):
-        return Tail()
-    passages: list[tuple[Passage, ...]] = []
-    for at, seen in enumerate(glimpses(lab.bound.backend, _all_steps(lab, steps, record=False))):
-        if at >= len(lab.inputs):
-            passages.append(seen.passages)
-        if not seen.finite:
-            again = list(itertools.islice(_all_steps(lab, steps, record=True), at, at + 1))
-            return Tail(tuple(passages), (at, arrived(lab.bound.backend, again)[0]))
-    return Tail(tuple(passages))
-
-
-def _all_steps(lab: Lab, steps: int, *, record: bool) -> Iterator[Step]:
-    more = (lab.other_inputs(100 + at, 1)[0] for at in range(len(lab.inputs), steps))
-    return each_step(lab.bound, lab.seed, itertools.chain(lab.inputs, more), lab.initial, record=record)
-
-
-def _with_updates(lab: Lab, tail: Tail, found: Sequence[Sequence[Computed]]) -> tuple[tuple[Passage, ...], ...]:
-    """The passages with the new values of slots that were computed and dropped."""
-    first = {slot: next((item for item in every if item.is_update), None) for slot, every in enumerate(found)}
-    updates = {slot: update for slot, update in first.items() if update is not None}
-    if not updates or not tail.passages:
-        return tail.passages
-    first_steps = len(lab.inputs)
-    steps = itertools.islice(_all_steps(lab, first_steps + len(tail.passages), record=True), first_steps, None)
-
-    def dropped(step: Step) -> Mapping[int, Held]:
-        found = {slot: computed.value_of(lab, step, update.key, slot) for slot, update in updates.items()}
-        return {slot: value for slot, value in found.items() if value is not None}
-
-    return tuple(seen.passages for seen in glimpses(lab.bound.backend, steps, dropped))
-
-
 def _drawn(lab: Lab, built: Built, shape: tuple[int, ...], number: int) -> list[Array]:
     """The weights of another cell, constructed in the same way; none where that fails."""
     bound, backend = lab.bound, lab.bound.backend
@@ -388,20 +339,20 @@ def _trace(
 ) -> Trace:
     bound, slots = lab.bound, lab.slots
     backend = bound.backend
-    method = _method(bound)
-    bindings = _old_names(bound, main.steps[0].recording, main.steps[0].passed)
-    names = _slot_names(bound, bindings)
+    method = naming.method(bound)
+    bindings = naming.old_names(bound, main.steps[0].recording, main.steps[0].passed)
+    names = naming.slot_names(bound, bindings)
     seen = probes.observe(lab, main)
     if not seen.behaviour.finite:
         raise CallError(
             f"{bound.callee.name} gives NaN or infinity for ordinary inputs, so that nothing can be told of its state.",
             hint="Its first state may lie outside its domain: try --initial-state ones.",
         )
-    behaviour = _with_tail(seen.behaviour, tail)
+    behaviour = moved_late(seen.behaviour, tail)
     found, later, error = gradients.of(lab, seen.probe, bool(main.steps[0].outputs))
     wrong = _wrong_gradients(lab, seen.probe, found)
     known = found is not None and repeatable
-    variables = _in_variables(bound)
+    variables = naming.in_variables(bound)
     cuts = flow.cuts(lab, seen.probe, found, later, method.path) if known and found else []
     cuts = [cut for cut in cuts if not variables[cut.slot]]
     if found is not None and not all(behaviour.read):
@@ -417,7 +368,7 @@ def _trace(
     elif found is not None:
         # Chance that cannot be repeated looks like influence; whether the state is connected at all does not.
         behaviour = dataclasses.replace(behaviour, read=connected)
-    method = _described(method, lab, main, seen.probe, bindings, behaviour)
+    method = naming.described(method, lab, main, seen.probe, bindings, behaviour)
     moving = [all(moves) for moves in zip(behaviour.moves, behaviour.moves_from_initial)]
     candidates = [() if moving[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
     chosen = computed.assign(candidates, names)
@@ -437,7 +388,7 @@ def _trace(
         structure=bound.convention.state,
         steps=tuple(_slot_steps(bound, step, index, chosen) for index, step in enumerate(main.steps)),
         initial=initial,
-        declaration=_declaration(bound, declared) if _driven(bound) else Declaration(False, False),
+        declaration=naming.declaration(bound, declared),
         built=behaviour,
         redrawn=redrawn,
         influence=Influence(
@@ -518,16 +469,9 @@ def _swap(
     bound: Bound, lab: Lab, main: Run, probe: Probe, bindings: Sequence[Sequence[str]], method: Method
 ) -> Swap | None:
     keys = [(name,) if name else () for name in bound.convention.state.names()]
-    old = _variables(bindings) or [(*known, *key) for known, key in zip(bindings, keys)]
-    new = _variables(method.returned_names) or method.returned_names
+    old = naming.variables(bindings) or [(*known, *key) for known, key in zip(bindings, keys)]
+    new = naming.variables(method.returned_names) or method.returned_names
     return order.swapped(lab, main, probe, old, new)
-
-
-def _variables(names: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    """Per slot the names that the code has for it by itself; nothing where one has none. A field's name tells where a
-    value was put, which may be where another belongs."""
-    variables = [tuple(name for name in known if name.isidentifier()) for known in names]
-    return variables if all(variables) else []
 
 
 def _certain(behaviour: Behaviour, main: Run, connected: Sequence[bool]) -> bool:
@@ -541,70 +485,6 @@ def _certain(behaviour: Behaviour, main: Run, connected: Sequence[bool]) -> bool
     return True
 
 
-def _described(
-    method: Method,
-    lab: Lab,
-    main: Run,
-    probe: Probe,
-    bindings: tuple[tuple[str, ...], ...],
-    behaviour: Behaviour,
-) -> Method:
-    """The method with what was seen of its running code."""
-    record, read = main.steps[0].recording, behaviour.read
-    where, width = (None, None) if all(read) else computed.entered(lab, probe, method.path)
-    losses = [
-        computed.Lost() if read[slot] else computed.lost(lab, probe, slot, bindings[slot], method.path)
-        for slot in lab.slots
-    ]
-    stored = _stored(lab.bound, method.path)
-    return dataclasses.replace(
-        method,
-        bindings=bindings,
-        returns=source.span(method.path, record.return_line) if record else None,
-        produced=tuple(kept or span for kept, span in zip(stored, computed.produced(main.steps[0], method.path))),
-        returned_names=computed.returned_names(main.steps[0]),
-        assembled=computed.assembled(main.steps[0], method.path),
-        stored=stored,
-        entered=where,
-        entered_width=width,
-        lost=tuple(loss.span for loss in losses),
-        overwritten=tuple(loss.overwritten for loss in losses),
-        without=tuple(loss.without for loss in losses),
-        deaf=None if behaviour.hears else computed.unheard(lab, probe, method.input_parameter, method.path),
-    )
-
-
-def _stored(bound: Bound, path: str | None) -> tuple[Span | None, ...]:
-    """Per slot the statement of the method that puts it on the cell, where it is kept there."""
-    structure = bound.convention.state
-    if bound.convention.signature.passing != KEPT or bound.callee.code is None:
-        return (None,) * structure.size
-    lines = [source.stores(path, bound.callee.code.co_firstlineno, name) for name in structure.names()]
-    return tuple(source.span(path, line) for line in lines)
-
-
-def _in_variables(bound: Bound) -> list[bool]:
-    """Per slot whether it is kept on the cell in a variable of the framework, which no gradient goes through."""
-    found = bound.convention.state
-    if not bound.held:
-        return [False] * found.size
-    result = []
-    for path, child in zip(found.keys, found.children):
-        holder = operator.attrgetter(path)(bound.cell)
-        result += [bound.backend.is_weight(holder)] * child.size
-    return result
-
-
-def _with_tail(behaviour: Behaviour, tail: Tail) -> Behaviour:
-    """What moves late moves."""
-    late = [tail.moves(slot) for slot in range(len(behaviour.moves))]
-    return dataclasses.replace(
-        behaviour,
-        moves=tuple(map(operator.or_, behaviour.moves, late)),
-        moves_from_initial=tuple(map(operator.or_, behaviour.moves_from_initial, late)),
-    )
-
-
 def _slot_steps(bound: Bound, step: Step, index: int, chosen: Sequence[Sequence[Computed]]) -> tuple[SlotStep, ...]:
     result = []
     for slot, (previous, returned, same) in enumerate(zip(step.previous, step.returned, step.same_object)):
@@ -613,80 +493,3 @@ def _slot_steps(bound: Bound, step: Step, index: int, chosen: Sequence[Sequence[
         before, after = (bound.rows_first(slot, array) for array in (previous, returned))
         result.append(SlotStep(before, after, same, None if new is None else bound.rows_first(slot, new)))
     return tuple(result)
-
-
-def _method(bound: Bound) -> Method:
-    cls, name = type(bound.cell), bound.callee.method
-    code = bound.callee.code
-    path = code.co_filename if code is not None and not code.co_filename.startswith("<") else None
-    line = code.co_firstlineno if code is not None and path is not None else None
-    function = source.function_at(path, line)
-    signature = bound.convention.signature
-    owner = next((base for base in cls.__mro__ if name in vars(base)), cls)
-    class_line = source.class_line(path, owner.__name__, line)
-    return Method(
-        name,
-        path,
-        function.lineno if function is not None else line,
-        cls.__name__,
-        class_line,
-        signature.input,
-        signature.state,
-        defined=(path, class_line) if owner is cls and path and class_line else source.class_place(cls),
-    )
-
-
-def _old_names(bound: Bound, recording: Recording | None, passed: Sequence[Tensor]) -> tuple[tuple[str, ...], ...]:
-    """Per slot the expressions by which the running method knew the old value, local variables first."""
-    structure, signature = bound.convention.state, bound.convention.signature
-    parameter = signature.state
-    if structure.is_leaf:
-        spelled = [parameter]
-    elif signature.passing == KEPT:
-        spelled = [f"self.{name}" for name in structure.names()]
-    elif signature.passing == EACH:
-        spelled = list(signature.states) if structure.size == len(signature.states) else []
-    else:
-        spelled = [parameter + accessor for accessor in structure.accessors()]
-    names: list[tuple[str, ...]] = []
-    bindings = recording.in_method() if recording else []
-    inside = recording.returns.get(recording.step) if recording and recording.step != METHOD else None
-    for index, leaf in enumerate(passed):
-        others = {item.name for item in bindings for other in passed if item.value is other and other is not leaf}
-        bound_to = [item.name for item in bindings if item.value is leaf and item.name not in others]
-        bound_to += computed.spelled(inside, functools.partial(operator.is_, leaf))
-        known = [*spelled, *bound_to] if structure.is_leaf else [*bound_to, *spelled[index : index + 1]]
-        names.append(tuple(dict.fromkeys(known)))
-    return tuple(names)
-
-
-def _slot_names(bound: Bound, bindings: Sequence[Sequence[str]]) -> list[str]:
-    """The name that was given with --state, else a key or field of the structure, else the user's own variable, else
-    the index; each only once."""
-    structure = bound.convention.state
-    asked = bound.names if len(bound.names) == structure.size else (None,) * structure.size
-    names: list[str] = []
-    for index, (said, given, known) in enumerate(zip(asked, structure.names(), bindings)):
-        variables = [name for name in known if name.isidentifier()]
-        name = said or given or (variables[0] if variables else str(index))
-        names.append(name if name not in names and name not in ("input", "output") else f"{name}[{index}]")
-    return names
-
-
-def _driven(bound: Bound) -> bool:
-    """Whether the call is the one that a framework's own driver makes."""
-    convention, callee = bound.convention, bound.callee
-    signature = convention.signature
-    plain = signature.passing == ONE and not signature.optional and not callee.further
-    plain = plain and signature.order[:2] == (signature.input, signature.state)
-    first = callee.method == bound.backend.method_of(bound.cell) and callee.form.layout == "rows"
-    return plain and first and convention.reading == Reading(1, 2) and not convention.state.is_leaf
-
-
-def _declaration(bound: Bound, declared: bool | None) -> Declaration:
-    if declared is None:
-        return Declaration(False, False)
-    cell, backend = bound.cell, bound.backend
-    name = next((name for name in build.HIDDEN_NAMES if isinstance(vars(cell).get(name), int)), None)
-    place = source.defined_at(type(cell), "state_size")
-    return Declaration(True, declared, name, vars(cell)[name] if name else None, backend.declared_shapes(cell), place)

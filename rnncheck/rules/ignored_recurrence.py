@@ -41,7 +41,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rnncheck import source
+from rnncheck import rewriting, source
 from rnncheck.findings import Finding, Related, Severity
 from rnncheck.rules.base import Rule, at, idle_weights, listing, old_name, unused
 from rnncheck.trace import Slot, Span, Trace, Weight
@@ -141,7 +141,7 @@ def _suggestion(trace: Trace, slots: Sequence[Slot], idle: Sequence[Weight]) -> 
     term = next((term for slot in slots for weight in idle if (term := _term(trace, slot, weight)) is not None), None)
     if term is None:
         return f"use {listing(old_name(trace, slot) for slot in slots)} where the new state is computed"
-    extended = source.add_term(method.path, method.entered.line, term) if method.entered is not None else None
+    extended = rewriting.add_term(method.path, method.entered.line, term) if method.entered is not None else None
     return extended or f"add {term} where the new state is computed"
 
 

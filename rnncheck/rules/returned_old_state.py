@@ -46,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnncheck import source
+from rnncheck import rewriting
 from rnncheck.findings import Finding, Related, Severity
 from rnncheck.rules.base import Rule, at, listing, needs_state, old_name
 from rnncheck.trace import Computed, Slot, Span, Trace
@@ -165,7 +165,7 @@ def _suggestion(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed
     if whole is not None:
         replacements.setdefault(trace.method.state_parameter, whole)
     keras = trace.declaration.expected and where == trace.method.returns
-    rewritten = source.rewrite_return(trace.method.path, where.line, replacements, listed=keras)
+    rewritten = rewriting.rewrite_return(trace.method.path, where.line, replacements, listed=keras)
     return rewritten or (f"return {whole} as the new state" if whole is not None else None)
 
 

@@ -40,7 +40,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rnncheck import source
+from rnncheck import rewriting
 from rnncheck.findings import Finding
 from rnncheck.rules.base import Rule, at, needs_state, old_name
 from rnncheck.trace import Trace
@@ -73,7 +73,7 @@ def _suggestion(trace: Trace) -> str | None:
     if not one or not other:
         return None
     replacements = {**dict.fromkeys(one, other[0]), **dict.fromkeys(other, one[0])}
-    return source.rewrite_state(method.path, method.returns.line, replacements)
+    return rewriting.rewrite_state(method.path, method.returns.line, replacements)
 
 
 RULE = Rule("swapped-states", "slots come back in another order than they were taken", check, needs_state)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rnncheck import source
+from rnncheck import rewriting, source
 
 
 def write(tmp_path: Path, text: str) -> str:
@@ -39,7 +39,7 @@ def test_a_return_statement_is_rewritten(
     tmp_path: Path, statement: str, replacements: dict[str, str], listed: bool, expected: str | None
 ) -> None:
     path = write(tmp_path, f"def step():\n    {statement}\n")
-    assert source.rewrite_return(path, 2, replacements, listed=listed) == expected
+    assert rewriting.rewrite_return(path, 2, replacements, listed=listed) == expected
 
 
 def test_a_statement_over_several_lines_is_found_from_any_of_them(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_statement_over_several_lines_is_found_from_any_of_them(tmp_path: Path
         found = source.span(path, line)
         assert found is not None
         assert (found.line, found.end_line, found.column, found.text) == (2, 5, 5, "return (")
-    assert source.rewrite_return(path, 4, {"x": "y"}) == "return y, [y]"
+    assert rewriting.rewrite_return(path, 4, {"x": "y"}) == "return y, [y]"
 
 
 def test_the_class_around_a_method_is_the_one_that_holds_it(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_nothing_is_known_of_what_is_not_there() -> None:
 )
 def test_a_term_is_added_only_to_a_sum_of_products(tmp_path: Path, statement: str, expected: str | None) -> None:
     path = write(tmp_path, f"def step():\n    {statement}\n")
-    assert source.add_term(path, 2, "self.b(h)") == expected
+    assert rewriting.add_term(path, 2, "self.b(h)") == expected
 
 
 class Stepped:
