@@ -71,6 +71,8 @@ def _order(
         yield settings.input_shape or (), tokens, "likely"
     for index, shape in enumerate(shapes):
         yield shape, COMMON, "likely"
+        if index == 0:
+            yield shape, COMMON[:1], "a few"
         # A layer of the framework's own that hands out no state.
         if index == 0 and settings.state is None and derives(cell, ("RNN", "Bidirectional")):
             yield shape, COMMON, "layer"

@@ -36,18 +36,27 @@ class _Paired:
     by_input: Step
     from_zero: Step
     from_zero_by_input: Step
+    by_the_rest: Step
+    from_zero_by_the_rest: Step
 
 
 def dropped(lab: Lab, main: Run, probe: Probe, slot: int, path: str | None) -> tuple[Computed, ...]:
     """Locals of the slot's shape that were not returned as state, in the order in which they were computed."""
 
-    def step(x: Array, value: Array) -> Step:
-        return lab.run(x[None], probe.start.with_slot(slot, value), record=True).steps[0]
+    def step(x: Array, value: Array, start: State = probe.start) -> Step:
+        return lab.run(x[None], start.with_slot(slot, value), record=True).steps[0]
 
+    rest = State(probe.start.structure, probe.others)
     x, other_x = probe.inputs[0], other_rows(probe.inputs[0])
     value, zero = probe.start.arrays[slot], np.zeros_like(probe.start.arrays[slot])
     pairs = _Paired(
-        step(x, value), step(x, probe.others[slot]), step(other_x, value), step(x, zero), step(other_x, zero)
+        step(x, value),
+        step(x, probe.others[slot]),
+        step(other_x, value),
+        step(x, zero),
+        step(other_x, zero),
+        step(x, value, rest),
+        step(x, zero, rest),
     )
     found: list[Computed] = []
     seen: set[int] = set()
@@ -110,6 +119,9 @@ def _computed(lab: Lab, pairs: _Paired, main: Run, key: Key, slot: int, path: st
         reads_slot=differs(base, pairs.by_slot),
         reads_input=differs(base, pairs.by_input),
         writes=differs(pairs.from_zero, pairs.from_zero_by_input) if defined_at_zero else True,
+        blends=defined_at_zero
+        and differs(base, pairs.by_the_rest)
+        and differs(pairs.from_zero, pairs.from_zero_by_the_rest),
         is_output=any(binding.value is tensor for tensor in base.output_tensors),
         values=tuple(_values(lab, main.steps, key, slot)),
         spelled=spelled(ended, lambda value: value is binding.value),
@@ -117,8 +129,14 @@ def _computed(lab: Lab, pairs: _Paired, main: Run, key: Key, slot: int, path: st
         returns=source.span(path, ended.line) if ended is not None else None,
         in_method=binding.frame == METHOD,
         in_place_of_it=placed,
+        is_unread=binding.frame == METHOD and not source.reads_after(path, binding.line, _starts(lab), binding.name),
         key=key,
     )
+
+
+def _starts(lab: Lab) -> int | None:
+    code = lab.bound.callee.code
+    return code.co_firstlineno if code is not None else None
 
 
 def _ending(step: Step, binding: Binding, slot: int) -> Return | None:
@@ -168,8 +186,8 @@ def assign(candidates: Sequence[Sequence[Computed]], names: Sequence[str]) -> li
     """Order each slot's candidates so that two slots do not claim the same variable.
 
     Where several would do, the one whose name shares a word with the slot's, then what is not read out of another,
-    then what is called new, then the output, then the one computed last: this chooses what to show, not whether there
-    is a finding.
+    then what is called new, then what nothing reads, then the output, then the one computed last: this chooses what to
+    show, not whether there is a finding.
     """
     taken: Counter[tuple[str, int]] = Counter()
     ordered = []
@@ -182,6 +200,7 @@ def assign(candidates: Sequence[Sequence[Computed]], names: Sequence[str]) -> li
                 _affinity(item[1].name, name),
                 not item[1].is_readout,
                 bool(words(item[1].name) & NEW),
+                item[1].is_unread,
                 item[1].is_output,
                 item[1].in_method,
                 item[0],

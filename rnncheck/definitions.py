@@ -22,6 +22,8 @@ STATE_WORDS = frozenset(
         "hx",
         "cx",
         "hc",
+        "hxs",
+        "cxs",
         "s",
         "state",
         "states",
@@ -198,12 +200,23 @@ def _is_framework_cell(base: type) -> bool:
 
 
 def is_cell_class(cls: type) -> bool:
-    """Whether a class found in a file takes a state: its method has a parameter named like one."""
+    """Whether a class found in a file takes a state: its method, or one that is a step by its name, has a parameter
+    named like one."""
     if not is_network_class(cls) or inspect.isabstract(cls):
         return False
     method = method_of(cls)
-    if method is None or (_root(method) in FRAMEWORKS and not any(_is_framework_cell(base) for base in cls.__mro__)):
-        return False
+    steps = [
+        undecorated(value)
+        for base in cls.__mro__
+        if not is_framework(base)
+        for name, value in vars(base).items()
+        if is_step_name(name) and inspect.isfunction(value)
+    ]
+    own = method is not None and (_root(method) not in FRAMEWORKS or any(map(_is_framework_cell, cls.__mro__)))
+    return any(map(_takes_state, [method, *steps] if own else steps))
+
+
+def _takes_state(method: Any) -> bool:
     try:
         parameters = list(inspect.signature(method).parameters.values())[1:]
     except (TypeError, ValueError):

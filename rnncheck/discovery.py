@@ -6,6 +6,7 @@ counts only when the cell accepts what it returned as its next state.
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
 import itertools
@@ -31,6 +32,8 @@ from rnncheck.structure import Structure, flatten
 from rnncheck.trace import equal
 from rnncheck.unroll import State
 
+FURTHER: Mapping[str, tuple[int, int | None]] = {"a few": (1, 5), "further": (1, None)}
+"""Which of the values for further arguments an effort tries; the first are those of all others."""
 MORE_STEPS = 3
 """How many more steps a convention must hold before it is believed."""
 
@@ -111,9 +114,9 @@ class Search:
     def found(self, forms: Sequence[Form], effort: str) -> Bound:
         """The convention; raises CallError with the cell's own complaint about the likeliest guess.
 
-        ``effort`` is ``likely``, ``further`` (with other values of further arguments), ``wide`` (with unlikely states,
-        which are many), ``kept`` (the state is looked for on the cell itself) or ``layer`` (it runs over a sequence
-        and needs no state).
+        ``effort`` is ``likely``, ``a few`` or ``further`` (with other values of further arguments), ``wide`` (with
+        unlikely states, which are many), ``kept`` (the state is looked for on the cell itself) or ``layer`` (it runs
+        over a sequence and needs no state).
         """
         methods = _methods(self.cell, self.settings, self.backend)
         if effort == "layer":
@@ -216,7 +219,10 @@ class Search:
             if effort == "kept":
                 ways = signature.kept(function, tuple(given))
             else:
-                ways = list(signature.signatures(function, tuple(given), _returned_names(self.cell, method)))
+                definition = _definition(self.cell, method)
+                rebound = usage.given_values(definition) if definition is not None else ()
+                names = _returned_names(self.cell, method)
+                ways = list(signature.signatures(function, tuple(given), names, rebound))
             for way in ways:
                 callee = Callee(self.backend, self.cell, method, way)
                 for form in _ordered(forms, callee):
@@ -231,7 +237,8 @@ class Search:
         for switched in flags:
             given = {**switched, **self.settings.call_kwargs}
             every = further.arguments(callee, given, x, batch, self.widths)
-            for values in itertools.islice(every, 1, None) if effort == "further" else itertools.islice(every, 1):
+            first, last = FURTHER.get(effort, (0, 1))
+            for values in itertools.islice(every, first, last):
                 filled = dataclasses.replace(callee, further=values.values, shown=values.shown)
                 yield Ground(filled, x, batch, self.widths, self.settings.state)
 
@@ -323,7 +330,8 @@ class Search:
     def _note(self, ground: Ground, guess: Guess, skeleton: Structure, leaves: Sequence[Tensor], returned: Any) -> None:
         """Remember what came back for a state that is certainly the one that the cell takes."""
         callee, backend = ground.callee, ground.backend
-        if not (guess.declared or guess.told) or callee.signature.passing == KEPT:
+        rare = callee.form.layout in ("columns", "single")
+        if not (guess.declared or (guess.told and not rare)) or callee.signature.passing == KEPT:
             return
         driven = backend.drives(callee.cell) and callee.method == backend.method_of(callee.cell)
         method = callee.method if callee.method != backend.method_of(callee.cell) else None
@@ -543,8 +551,12 @@ def _runs_over_time(callee: Callee) -> bool:
 
 
 def _returned_names(cell: Any, method: str) -> tuple[str, ...]:
-    function = source.function_of(code_of(getattr(type(cell), method, None)))
+    function = _definition(cell, method)
     return usage.returned_parts(function) if function is not None else ()
+
+
+def _definition(cell: Any, method: str) -> ast.FunctionDef | None:
+    return source.function_of(code_of(getattr(type(cell), method, None)))
 
 
 def _alike(returned: Any, reading: Reading, skeleton: Structure, backend: Backend) -> bool:

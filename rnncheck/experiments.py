@@ -17,6 +17,7 @@ from rnncheck import (
     chance,
     computed,
     flow,
+    further,
     gradients,
     graphs,
     growth,
@@ -43,6 +44,7 @@ from rnncheck.discovery import Misfit, NoNextState
 from rnncheck.errors import CallError, RnncheckError
 from rnncheck.probes import Lab, Probe
 from rnncheck.settings import Settings
+from rnncheck.signature import EACH
 from rnncheck.tail import Tail, beyond, moved_late, with_updates
 from rnncheck.trace import (
     Behaviour,
@@ -68,6 +70,10 @@ EVIDENCE = 16
 """How many steps the experiments look at; more that are asked for are run, and their sizes told."""
 UNREAD_GRADIENTS = 6
 """How many more gradients are taken before a part of a weight counts as never used."""
+
+
+First = tuple[Lab, Run, bool, Leak | None]
+"""A recorded unroll, whether it repeats, and what keeps it from doing so."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,9 @@ def _observed(
         if from_ones.finite:
             lab, main, repeatable, leak = again, from_ones, repeated, leaked
             initial = Initial("ones, since zeros give NaN", False, (False,) * len(ones.arrays))
+    if main.finite and lab.slots:
+        lab, main, repeatable, leak = _awake(lab, main, repeatable, leak, settings)
+        bound = lab.bound
     tail = beyond(lab, settings.steps) if main.finite else Tail()
     if not main.finite or tail.broken is not None:
         return _nonfinite(lab, main, tail, initial, built, shape)
@@ -293,7 +302,30 @@ def _initial(bound: Bound, settings: Settings, rng: np.random.Generator) -> tupl
     return Initial(settings.initial_state, True, tuple(not array.any() for array in start)), State(structure, start)
 
 
-def _first_run(lab: Lab) -> tuple[Lab, Run, bool, Leak | None]:
+def _awake(lab: Lab, main: Run, repeatable: bool, leak: Leak | None, settings: Settings) -> First:
+    """The first unroll with those values of further arguments that were guessed under which the most is alive; as it
+    is where all of it was, or other values do not help."""
+    best: First = lab, main, repeatable, leak
+    if not set(lab.bound.callee.further) - set(settings.call_kwargs):
+        return best
+    alive = probes.awake(probes.observe(lab, main, probes.BRIEF).behaviour)
+    for other in further.variations(lab.bound.callee, settings.call_kwargs):
+        if all(alive):
+            break
+        callee = dataclasses.replace(lab.bound.callee, further=other.values, shown=other.shown)
+        convention = dataclasses.replace(lab.bound.convention, further=other.shown)
+        bound = dataclasses.replace(lab.bound, callee=callee, convention=convention, kept=None)
+        if lab.bound.kept is not None:
+            lab.bound.kept.restore()
+        with contextlib.suppress(CallError):
+            tried = _first_run(dataclasses.replace(lab, bound=bound, steady=False))
+            seen = probes.observe(tried[0], tried[1], probes.BRIEF).behaviour
+            if seen.finite and sum(probes.awake(seen)) > sum(alive):
+                best, alive = tried, probes.awake(seen)
+    return best
+
+
+def _first_run(lab: Lab) -> First:
     """The recorded unroll, whether the same run gives the same numbers again, and what keeps it from doing so.
 
     Where it does not, the cell keeps something between runs, and from then on each run starts from a snapshot
@@ -369,7 +401,10 @@ def _trace(
         # Chance that cannot be repeated looks like influence; whether the state is connected at all does not.
         behaviour = dataclasses.replace(behaviour, read=connected)
     method = naming.described(method, lab, main, seen.probe, bindings, behaviour)
-    moving = [all(moves) for moves in zip(behaviour.moves, behaviour.moves_from_initial)]
+    moving = [
+        moves and from_initial and not constant
+        for moves, from_initial, constant in zip(behaviour.moves, behaviour.moves_from_initial, behaviour.constant)
+    ]
     candidates = [() if moving[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
     chosen = computed.assign(candidates, names)
     forms = graphs.forms(lab)
@@ -471,11 +506,14 @@ def _swap(
     keys = [(name,) if name else () for name in bound.convention.state.names()]
     old = naming.variables(bindings) or [(*known, *key) for known, key in zip(bindings, keys)]
     new = naming.variables(method.returned_names) or method.returned_names
-    return order.swapped(lab, main, probe, old, new)
+    found = order.swapped(lab, main, probe, old, new)
+    return None if found is None else dataclasses.replace(found, apart=bound.convention.signature.passing == EACH)
 
 
 def _certain(behaviour: Behaviour, main: Run, connected: Sequence[bool]) -> bool:
     """Whether what looks dead cannot be so by its weights alone."""
+    if any(behaviour.constant):
+        return False
     for slot, moves in enumerate(behaviour.moves):
         same = all(step.same_object[slot] for step in main.steps)
         if (not moves and not same) or (moves and not behaviour.moves_from_initial[slot]):

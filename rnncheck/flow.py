@@ -16,8 +16,10 @@ from rnncheck.probes import INPUT_SCALES, Lab, Probe, effect, louder, varied
 from rnncheck.trace import Cut, Span
 from rnncheck.unroll import State, Step, different
 
-SMALL = 1e-3
-"""So small a change crosses no threshold: what it moves is no step function, through which no gradient can lead."""
+SMALL, COARSE = 3e-5, 1e-3
+"""So small a change, of ordinary numbers and of those in half precision, crosses few thresholds."""
+SHARE = 0.05
+"""What it moves of the numbers of a value at least, where that is no step function, through which no gradient leads."""
 
 
 def cuts(lab: Lab, probe: Probe, gradients: Gradients, later: Sequence[float | None], path: str | None) -> list[Cut]:
@@ -44,15 +46,25 @@ def cuts(lab: Lab, probe: Probe, gradients: Gradients, later: Sequence[float | N
     return found
 
 
-def _near(values: Array, rng: np.random.Generator) -> Array:
-    return (values + SMALL * rng.standard_normal(values.shape)).astype(values.dtype)
+def near(lab: Lab, values: Array, rng: np.random.Generator) -> Array:
+    """Values a very little off."""
+    small = COARSE if lab.bound.input_dtype in ("float16", "bfloat16") else SMALL
+    return (values + small * np.maximum(1, np.abs(values)) * rng.standard_normal(values.shape)).astype(values.dtype)
+
+
+def _moved(left: Sequence[Array], right: Sequence[Array]) -> bool:
+    """Whether more of the numbers differ than cross a threshold by chance."""
+    changed = np.concatenate([(one != other).reshape(-1) for one, other in zip(left, right)] or [np.zeros(0, bool)])
+    return bool(changed.any() and changed.mean() >= SHARE)
 
 
 def _moves_later(lab: Lab, probe: Probe, slot: int) -> bool:
     """Whether a small change of the slot changes anything from the second step on."""
-    start = probe.start.with_slot(slot, _near(probe.start.arrays[slot], np.random.default_rng(0)))
-    left, right = lab.run(probe.inputs, probe.start), lab.run(probe.inputs, start)
-    return any(change > 0 for change in effect(left, right, first=1))
+    start = probe.start.with_slot(slot, near(lab, probe.start.arrays[slot], np.random.default_rng(0)))
+    left, right = (lab.run(probe.inputs, begin).steps[1:] for begin in (probe.start, start))
+    by_slot = [([step.returned[at] for step in left], [step.returned[at] for step in right]) for at in lab.slots]
+    outputs = [array for step in left for array in step.outputs], [array for step in right for array in step.outputs]
+    return any(_moved(*pair) for pair in (*by_slot, outputs))
 
 
 def _cut_before_a_step(lab: Lab, probe: Probe, slot: int) -> bool:
@@ -61,8 +73,8 @@ def _cut_before_a_step(lab: Lab, probe: Probe, slot: int) -> bool:
     other = probe.start.with_slot(slot, probe.others[slot])
     if not any(effect(lab.run(probe.inputs, probe.start), lab.run(probe.inputs, other), first=1)):
         return False
-    near = probe.start.with_slot(slot, _near(probe.start.arrays[slot], np.random.default_rng(0)))
-    base, moved = (lab.run(probe.inputs[:1], start, record=True).steps[0] for start in (probe.start, near))
+    close = probe.start.with_slot(slot, near(lab, probe.start.arrays[slot], np.random.default_rng(0)))
+    base, moved = (lab.run(probe.inputs[:1], start, record=True).steps[0] for start in (probe.start, close))
     with tracked(lab, probe) as (record, _, tape):
         followed = record.keyed()
         for key, binding in (base.recording.keyed() if base.recording else {}).items():
@@ -77,14 +89,14 @@ def _cut_before_a_step(lab: Lab, probe: Probe, slot: int) -> bool:
 def _moves_with_anything(lab: Lab, probe: Probe, slot: int, slots: Sequence[int]) -> bool:
     """Whether a small change of all that goes in changes the slot that comes back."""
     rng = np.random.default_rng(0)
-    inputs = _near(probe.inputs, rng) if probe.inputs.dtype.kind == "f" else probe.inputs
-    left, right = lab.run(probe.inputs, probe.start), lab.run(inputs, _near_state(probe.start, slots, rng))
-    return effect(left, right)[slot] > 0
+    inputs = near(lab, probe.inputs, rng) if probe.inputs.dtype.kind == "f" else probe.inputs
+    left, right = lab.run(probe.inputs, probe.start), lab.run(inputs, _near_state(lab, probe.start, slots, rng))
+    return _moved([step.returned[slot] for step in left.steps], [step.returned[slot] for step in right.steps])
 
 
-def _near_state(start: State, slots: Sequence[int], rng: np.random.Generator) -> State:
+def _near_state(lab: Lab, start: State, slots: Sequence[int], rng: np.random.Generator) -> State:
     for slot in slots:
-        start = start.with_slot(slot, _near(start.arrays[slot], rng))
+        start = start.with_slot(slot, near(lab, start.arrays[slot], rng))
     return start
 
 

@@ -12,13 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck.backends.base import Array, Tensor, numpy_dtype
+from rnncheck.backends.base import Array, Backend, Tensor, numpy_dtype
 from rnncheck.convention import Callee
 from rnncheck.definitions import is_graph_name, words
 from rnncheck.expressions import Expression, text_of
 from rnncheck.parameters import scope_of
 
 COMBINATIONS = 24
+RESETS = frozenset("done dones reset resets first terminal episode starts".split())
+"""Words of arguments that say whether a sequence begins anew."""
+LATE = 16
+"""A time after the first steps, a length beyond them."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,34 @@ def arguments(
         yield Further({**values, **own}, {**shown, **spelled})
 
 
+def variations(callee: Callee, given: Mapping[str, Any]) -> Iterator[Further]:
+    """Other contents, in the same shapes, for one at a time of the arguments that the user did not give: which value
+    of a mask lets a row go on, and which time lies within which length, no name tells. What begins a sequence anew is
+    left as it is, and so are the edges of a graph."""
+    for name, value in callee.further.items():
+        if name in given or words(name) & RESETS or is_graph_name(name) or "edge" in words(name):
+            continue
+        for other in _varied(callee.backend, value):
+            passed = callee.backend.like(value, other) if isinstance(other, np.ndarray) else other
+            yield Further({**callee.further, name: passed}, {**callee.shown, name: _spell(other)})
+
+
+def _varied(backend: Backend, value: Any) -> Iterator[Any]:
+    if isinstance(value, bool):
+        return
+    if isinstance(value, (int, float)):
+        yield from (other for other in (type(value)(0), type(value)(LATE)) if other != value)
+        return
+    array = backend.numpy(value) if backend.is_tensor(value) else None
+    # Numbers that were drawn are a context, a neighbour's state.
+    if array is None or not array.size or not (array == array.flat[0]).all() or array.dtype.kind not in "fiub":
+        return
+    if array.size > 1:
+        yield (np.indices(array.shape).sum(axis=0) % 2).astype(array.dtype)
+    others = {"f": (0, 1, 0.5), "b": (0, 1)}.get(array.dtype.kind, (0, LATE))
+    yield from (np.full_like(array, other) for other in others if array.flat[0] != other)
+
+
 def _given(value: Any, scope: Mapping[str, Any], tensor: Callable[[Array], Any]) -> Any:
     """What the user gave: an expression is made, and a nest of numbers is a tensor."""
     if isinstance(value, Expression):
@@ -90,8 +122,11 @@ def _given(value: Any, scope: Mapping[str, Any], tensor: Callable[[Array], Any])
 
 def _spell(value: Any) -> str:
     if isinstance(value, np.ndarray):
+        shape = "x".join(map(str, value.shape)) or "scalar"
         kind = "ones" if value.size and (value == 1).all() else "zeros" if not value.any() else "tensor"
-        return f"{kind} {'x'.join(map(str, value.shape)) or 'scalar'}"
+        numbers = np.unique(value)
+        few = (kind == "tensor" and len(numbers) <= 2 and value.dtype.kind != "f") or set(numbers) == {0, 1}
+        return f"{kind} {shape}" + (f" of {' and '.join(f'{number:g}' for number in numbers * 1)}" if few else "")
     return repr(value)
 
 
@@ -105,7 +140,7 @@ def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[
         yield False
     elif name.startswith("return") or parts & {"deterministic"}:
         yield True
-    elif parts & {"done", "dones", "reset", "resets", "first", "terminal", "episode", "starts"}:
+    elif parts & RESETS:
         yield from (np.zeros((batch, 1), "float32"), np.zeros(batch, "float32"), np.zeros(batch, bool), False)
     elif parts & {"mask", "masks", "valid", "observed", "pad"}:
         yield from (column, row, like_x, np.ones((batch, 1), bool), np.ones(batch, bool), np.ones((batch, 1, hidden)))

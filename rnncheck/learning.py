@@ -151,8 +151,7 @@ def _moved_by(lab: Lab, probe: Probe, weight: Weight) -> bool:
 @contextlib.contextmanager
 def _changed(lab: Lab, weight: Weight) -> Iterator[None]:
     before = lab.bound.backend.snapshot(lab.bound.cell)
-    rng = np.random.default_rng(0)
-    weight.assign(weight.read() + flow.SMALL * rng.standard_normal(weight.shape).astype("float32"))
+    weight.assign(flow.near(lab, weight.read().astype("float32"), np.random.default_rng(0)))
     try:
         yield
     finally:

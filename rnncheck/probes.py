@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -150,6 +151,7 @@ def redraw(lab: Lab, built: Behaviour, *, certain: bool) -> Iterator[Behaviour]:
                     True,
                     alive.hears or seen.hears,
                     together([alive, seen]),
+                    tuple(map(operator.and_, alive.constant, seen.constant)),
                 )
                 if _all_alive(alive):
                     return
@@ -157,9 +159,13 @@ def redraw(lab: Lab, built: Behaviour, *, certain: bool) -> Iterator[Behaviour]:
         before.restore()
 
 
+def awake(behaviour: Behaviour) -> tuple[bool, ...]:
+    """All that may be alive or dead, and whether it is."""
+    return (*behaviour.moves, *behaviour.moves_from_initial, *behaviour.read, behaviour.hears)
+
+
 def _all_alive(behaviour: Behaviour) -> bool:
-    awake = (*behaviour.moves, *behaviour.moves_from_initial, *behaviour.read, behaviour.hears)
-    return all(awake) and not any(units.any() for units in behaviour.still)
+    return all(awake(behaviour)) and not any(units.any() for units in behaviour.still) and not any(behaviour.constant)
 
 
 def together(seen: Sequence[Behaviour]) -> tuple[Array, ...]:
@@ -223,7 +229,10 @@ class _Observation:
         hears = self.alive.hears or any(effects[-1]) or self._hears(probe)
         finite = base.finite and self.main.finite
         still = tuple(self._still(slot, moves[slot], base) for slot in self.lab.slots)
-        return Seen(Behaviour(tuple(moves), tuple(from_initial), tuple(read), finite, hears, still), probe, effects)
+        constant = tuple(self._is_constant(slot, base) for slot in self.lab.slots)
+        return Seen(
+            Behaviour(tuple(moves), tuple(from_initial), tuple(read), finite, hears, still, constant), probe, effects
+        )
 
     def _from_initial(self) -> list[bool]:
         moved = [self.alive.moves_from_initial[slot] or self._moves(self.main, slot) for slot in self.lab.slots]
@@ -246,6 +255,21 @@ class _Observation:
                 if any(effect(self.lab.run(one, start), self.lab.run(other, start))):
                     return True
         return False
+
+    def _is_constant(self, slot: int, base: Run) -> bool:
+        """Whether the slot comes back as the same numbers from any state and for any input."""
+        if self.alive.constant and not self.alive.constant[slot]:
+            return False
+        first = self.main.steps[0].returned[slot]
+
+        def same(run: Run) -> bool:
+            return not any(different(first, step.returned[slot]) for step in run.steps)
+
+        if not (same(self.main) and same(base)) or not different(base.steps[0].previous[slot], first):
+            return False
+        loud = [louder(self.lab.other_inputs(2, 8), scale) for scale in INPUT_SCALES]
+        starts = (self.lab.initial, self._probe("normal").start)
+        return same(self.long) and all(same(self.lab.run(inputs, start)) for start in starts for inputs in loud)
 
     def _still(self, slot: int, moves: bool, base: Run) -> Array:
         """The units of a slot that nothing moves, where the same ones move at once from any value: what is written

@@ -89,6 +89,8 @@ _USUAL: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (r"(stoch(astic)?|discrete|categorical)(_?(dim|size|classes))?|classes", (4,)),
     (r"(num_|n_)?(nodes|vertices|agents|joints|sensors|particles|landmarks)", (4,)),
     (r"(n_|num_)?(vocab|tokens?|words?|items?|symbols?|embeddings|chars?)(_size|_dim|_num)?", (11,)),
+    # Parts of the state's width, or of the time.
+    (r"(block|chunk)_?(len|length|size)", (4, 7)),
     (r"(seq|sequence|max|context|block|window|chunk|bptt|time)(_?(len|length|size|steps))+|timesteps|bptt|t_max", (7,)),
     (r"(n_|num_)?(time_?)?steps", (7,)),
     (r".*_?(idx|index)|seed|random_state|gpu_id|layer_id", (0,)),

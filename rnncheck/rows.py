@@ -15,8 +15,8 @@ from rnncheck.trace import Span
 from rnncheck.unroll import Run, State, Step, largest_difference, unroll
 
 TRIES = 3
-GROUPS = ((0,), (1, 2)), ((1,), (0, 2))
-"""The rows that are changed together: first a little, then far; of three each is changed without each other one."""
+GROUPS = ((0,), (1, 2)), ((0,), (1,), (2,))
+"""The rows that are changed together: first a little, then far."""
 STEPS = 2, 3
 """For how many a small change is followed, and for how many one that is far: thresholds are crossed late."""
 STEP, LOUD = 0.05, 4
@@ -45,6 +45,8 @@ def leak(bound: Bound, seed: int, start: State, shape: Sequence[int], steps: tup
         bases: dict[int, Run | None] = {}
         for group in GROUPS[far]:
             rows = tuple(row for row in group if row < bound.batch)
+            if not rows:
+                continue
             found = []
             for number in range(TRIES):
                 inputs, others, other = _pair(bound, (seed, 200 + number), start, shape, steps[far], rows, far=far)

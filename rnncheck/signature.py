@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import Parameter
 from typing import Any
@@ -105,11 +105,15 @@ def _scripted(argument: Any) -> Parameter:
 
 
 def signatures(
-    function: Callable[..., Any], given: Sequence[str] = (), returned: Sequence[str] = ()
+    function: Callable[..., Any],
+    given: Sequence[str] = (),
+    returned: Sequence[str] = (),
+    rebound: Collection[str] = (),
 ) -> Iterator[Signature]:
     """The ways in which the parameters may take input and state, likeliest first; none when no state is taken.
 
-    ``given`` are the further arguments that the user passes, ``returned`` the expressions that the method returns.
+    ``given`` are the further arguments that the user passes, ``returned`` the expressions that the method returns,
+    ``rebound`` the variables that it gives a value.
     """
     every = parameters(function)
     if every is None:
@@ -146,7 +150,7 @@ def signatures(
             yield signature([item], LIST)
         if item.kind is Parameter.VAR_KEYWORD and is_state_name(item.name):
             yield signature([item], NAMED)
-    for states in _states(named, source, returned):
+    for states in _states(named, source, returned, rebound):
         yield signature(states, ONE if len(states) == 1 else EACH)
     if len(named) == 1:
         for item in every:
@@ -172,21 +176,29 @@ def _input(named: Sequence[Parameter]) -> Parameter | None:
         if is_input_name(item.name):
             return item
     states = [item for item in positional if is_state_name(item.name)]
-    others = [item for item in positional if item not in states and not _is_further(item)]
+    rest = [item for item in positional if item not in states]
+    others = [item for item in rest if not _is_further(item)]
     # What came before may be fed in as input: the last word, action or output.
-    if len(states) == len(positional) > 1:
+    if len(states) > 1 and all(_is_flag(item) or item.default is None for item in rest):
         return positional[0]
-    others = others or [item for item in positional if item not in states]
+    others = others or rest
     return others[0] if others else positional[0] if positional else None
 
 
-def _states(named: Sequence[Parameter], source: Parameter, returned: Sequence[str]) -> Iterator[list[Parameter]]:
+def _states(
+    named: Sequence[Parameter], source: Parameter, returned: Sequence[str], rebound: Collection[str]
+) -> Iterator[list[Parameter]]:
     rest = [item for item in named if item is not source]
     states = [item for item in rest if is_state_name(item.name) and not _is_flag(item)]
     required = [item for item in rest if item.default is Parameter.empty]
     unknown = [item for item in required if item not in states and not _is_further(item)]
     found: list[list[Parameter]] = []
     coming_back = {word for name in returned for word in words(name)}
+    # What is taken by a name and comes back under it with another value is a state, whatever the name.
+    handed_back = [item for item in required if item.name in returned and item.name in rebound]
+    if any(item not in states and _is_further(item) for item in handed_back):
+        named_so = [item for item in states if words(item.name) & coming_back]
+        found.append([item for item in rest if item in handed_back or item in named_so])
     also = [item for item in unknown if words(item.name) & coming_back]
     if also and (len(returned) > len(also) or len(also) > 1):
         found += [sorted([*states, *also], key=rest.index)]

@@ -265,6 +265,22 @@ def calls_of(path: str | None, line: int, method: str) -> list[int]:
     ]
 
 
+def reads_after(path: str | None, line: int, method: int | None, name: str) -> bool:
+    """Whether the function that starts on the line ``method`` reads a local variable after a line, or in a loop around
+    it."""
+    function = function_at(path, method)
+    if function is None:
+        return True
+    loops = [part for part in inside(function) if isinstance(part, (ast.For, ast.While))]
+    around = [part.lineno for part in loops if part.lineno <= line <= (part.end_lineno or part.lineno)]
+    stands = span(path, line)
+    after = min([stands.end_line if stands else line, *around])
+    return any(
+        isinstance(part, ast.Name) and part.id == name and isinstance(part.ctx, ast.Load) and part.lineno > after
+        for part in inside(function)
+    )
+
+
 def first_store(path: str | None, line: int | None, name: str) -> Span | None:
     """The first statement of the function on a line that gives a local variable of this name a value."""
     function = function_at(path, line)
@@ -325,20 +341,18 @@ class Mention:
 def mentions_of(cls: type, attribute: str) -> list[Mention]:
     """Where the methods of a class that do not construct it name an attribute of ``self``."""
     found = []
-    for path, node in _class_bodies(cls):
-        for function in node.body:
-            if isinstance(function, ast.FunctionDef) and not MAKING.fullmatch(function.name):
-                maybe = {
-                    id(inner)
-                    for part in ast.walk(function)
-                    if isinstance(part, (ast.IfExp, ast.BoolOp, ast.Lambda))
-                    for inner in ast.walk(part)
-                }
-                found += [
-                    Mention(path, part.lineno, id(part) in maybe)
-                    for part in ast.walk(function)
-                    if _is_own(part, _self_name(function)) and part.attr == attribute
-                ]
+    for path, function in _methods(cls):
+        maybe = {
+            id(inner)
+            for part in ast.walk(function)
+            if isinstance(part, (ast.IfExp, ast.BoolOp, ast.Lambda))
+            for inner in ast.walk(part)
+        }
+        found += [
+            Mention(path, part.lineno, id(part) in maybe)
+            for part in ast.walk(function)
+            if _is_own(part, _self_name(function)) and part.attr == attribute
+        ]
     return found
 
 
@@ -346,19 +360,37 @@ def picks_from(cls: type, attribute: str) -> bool:
     """Whether the methods of a class that do not construct it may take any part of a container that is an attribute
     of ``self``, or of attributes that are told apart by a number: whether they name one otherwise than by a constant.
     """
-    for _, node in _class_bodies(cls):
-        for function in node.body:
-            if not isinstance(function, ast.FunctionDef) or MAKING.fullmatch(function.name):
-                continue
-            parts = list(ast.walk(function))
-            constant = {
-                id(part.value) for part in parts if isinstance(part, ast.Subscript) and _is_constant(part.slice)
-            }
-            own = (part for part in parts if _is_own(part, _self_name(function)))
-            named = (part for part in own if part.attr == attribute)
-            if any(id(part) not in constant for part in named) or any(map(_gets_any, parts)):
-                return True
+    for _, function in _methods(cls):
+        parts = list(ast.walk(function))
+        constant = {id(part.value) for part in parts if isinstance(part, ast.Subscript) and _is_constant(part.slice)}
+        own = (part for part in parts if _is_own(part, _self_name(function)))
+        named = (part for part in own if part.attr == attribute)
+        if any(id(part) not in constant for part in named) or any(map(_gets_any, parts)):
+            return True
     return False
+
+
+def _methods(cls: type) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """The methods of a class and of its bases that do not construct it, without those of a base that a nearer class
+    replaces and nothing hands on to."""
+    bases = {base.__name__ for base in cls.__mro__}
+    handed_on = {
+        part.attr
+        for node in class_bodies(cls)
+        for part in inside(node)
+        if isinstance(part, ast.Attribute)
+        and (
+            (isinstance(part.value, ast.Call) and ast.unparse(part.value.func) == "super")
+            or (isinstance(part.value, ast.Name) and part.value.id in bases)
+        )
+    }
+    replaced: set[str] = set()
+    for path, node in _class_bodies(cls):
+        own = [item for item in node.body if isinstance(item, ast.FunctionDef) and not MAKING.fullmatch(item.name)]
+        for function in own:
+            if function.name not in replaced - handed_on:
+                yield path, function
+        replaced |= {function.name for function in own}
 
 
 def _is_constant(node: ast.AST) -> bool:

@@ -88,10 +88,12 @@ class Computed:
 
     ``reads_slot`` and ``reads_input``: its value changes when that slot, or the input, does.
     ``writes``: it is more than a multiple of the slot: from a zero slot it still depends on the input.
+    ``blends``: it changes with the other slots, from a zero slot too.
     ``in_place_of_it``: it stands in the slot's place of a whole new state of which another part came back.
     ``spelled`` and ``old`` are the expressions for it and for the slot's old value that hold where its frame
     ended, ``returns`` the statement that ended it. ``in_method``: that frame is the cell's method itself.
-    ``is_readout``: it is read out of another new value of the slot. ``key`` is what the recording of a step calls it.
+    ``is_readout``: it is read out of another new value of the slot. ``is_unread``: nothing after it names it. ``key``
+    is what the recording of a step calls it.
     """
 
     name: str
@@ -108,13 +110,15 @@ class Computed:
     in_method: bool = True
     in_place_of_it: bool = False
     is_readout: bool = False
+    blends: bool = False
+    is_unread: bool = False
     key: Key | None = None
 
     @property
     def is_update(self) -> bool:
-        """It has all that a new value of the slot needs: old value, input, and something added; in a whole new state
-        its place says so (there may be no input to which it listens: few make a neuron spike)."""
-        return self.reads_slot and (self.in_place_of_it or (self.reads_input and self.writes))
+        """It has all that a new value of the slot needs: old value, input or another slot, and something added; in a
+        whole new state its place says so (there may be no input to which it listens: few make a neuron spike)."""
+        return self.reads_slot and (self.in_place_of_it or (self.reads_input and self.writes) or self.blends)
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,8 @@ class Behaviour:
     ``finite``: the numbers stayed finite, without which nothing is concluded.
     ``hears``: another input changed a slot or an output.
     ``still``: the units of the slot (an array of bool, ``slot shape``) that came back as they went in at every step
-    and in every row, whatever the values; none where that cannot be told.
+    and in every row, whatever the values; none where that cannot be told. ``constant``: the slot came back as the same
+    numbers at every step, whatever went in.
     """
 
     moves: tuple[bool, ...]
@@ -136,6 +141,7 @@ class Behaviour:
     finite: bool
     hears: bool = True
     still: tuple[Array, ...] = ()
+    constant: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -286,10 +292,12 @@ class Mutation:
 
 @dataclass(frozen=True)
 class Swap:
-    """Two slots that come back in each other's place, as their ``update`` or their ``names`` prove."""
+    """Two slots that come back in each other's place, as their ``update`` or their ``names`` prove. ``apart``: each is
+    an argument of its own, so that the caller may know of the other order."""
 
     slots: tuple[int, int]
     by: str
+    apart: bool = False
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,14 @@ def returned_parts(function: ast.FunctionDef) -> tuple[str, ...]:
     return tuple(map(ast.unparse, last.value.elts)) if last and isinstance(last.value, (ast.Tuple, ast.List)) else ()
 
 
+@functools.lru_cache(maxsize=256)
+def given_values(function: ast.FunctionDef) -> frozenset[str]:
+    """The variables that a function gives a value."""
+    return frozenset(
+        node.id for node in inside(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    )
+
+
 def _own(function: ast.FunctionDef) -> Iterator[ast.AST]:
     """The nodes of a function, but for those of functions inside it."""
     waiting: list[ast.AST] = list(function.body)

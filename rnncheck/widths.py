@@ -148,7 +148,9 @@ def _kernels(weights: Iterable[Shape], *, channels_last: bool) -> list[Kernel]:
     found = []
     for shape in weights:
         spatial = shape[:-2] if channels_last else shape[2:]
-        if not 1 <= len(spatial) <= 3 or len({*spatial}) > 1 or spatial[0] > 11:
+        # One that is not square, as (1, 5), has a middle along each axis.
+        square = len({*spatial}) == 1 or all(size % 2 for size in spatial)
+        if not 1 <= len(spatial) <= 3 or not square or max(spatial) > 11:
             continue
         inputs, outputs = shape[-2:] if channels_last else (shape[1], shape[0])
         # A parameter for each place (1, C, H, W) is none, nor is one of heads (heads, d, d).

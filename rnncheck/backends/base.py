@@ -392,6 +392,10 @@ class Backend(Tensors, Protocol):
                 known[path].write(value)
             else:
                 holder, _, name = path.rpartition(".")
+                weights = vars(holders[holder]).get("_parameters")
+                if isinstance(weights, dict):
+                    # The cell has made a weight of its attribute.
+                    weights.pop(name, None)
                 setattr(holders[holder], name, value)
 
     def embeds(self, cell: Any) -> bool:
@@ -420,8 +424,9 @@ class Backend(Tensors, Protocol):
         return ()
 
     def driven(self, cell: Any, driver: str, inputs: Sequence[Tensor], state: Any | None) -> tuple[list[Any], Any]:
-        """The outputs of all steps and the last state by one of the ``drivers``, for inputs ``(batch, *row)`` a step
-        and a first state, or the one that the driver makes; raises what the cell or the framework raises."""
+        """The outputs of all steps (None where the driver gives them in another shape) and the last state by one of
+        the ``drivers``, for inputs ``(batch, *row)`` a step and a first state, or the one that the driver makes; raises
+        what the cell or the framework raises."""
         raise UsageError(f"{self.library} has no {driver}.")
 
     def compilers(self, cell: Any) -> Mapping[str, Callable[[], AbstractContextManager[Callable[..., Any]]]]:

@@ -162,6 +162,9 @@ class KerasLayers(Backend):
         sequence = self.tensor(np.stack([self.numpy(x) for x in inputs], axis=1), self.dtype(inputs[0]))
         outputs, *last = layer(sequence) if state is None else layer(sequence, initial_state=state)
         found, leaves = flatten(outputs, self.is_tensor)
+        # Several outputs of one shape come back stacked, along an axis before the rows.
+        if any(tuple(leaf.shape[:2]) != tuple(sequence.shape[:2]) for leaf in leaves):
+            return [None] * len(inputs), last
         return [found.build([leaf[:, at] for leaf in leaves]) for at in range(len(inputs))], last
 
 

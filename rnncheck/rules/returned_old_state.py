@@ -162,7 +162,8 @@ def _suggestion(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed
         return None
     replacements = {old: update.spelled[0] for update in updates.values() for old in update.old}
     whole = _whole(trace, updates)
-    if whole is not None:
+    one_slots = any(trace.method.state_parameter in known for known in trace.method.bindings)
+    if whole is not None and (not one_slots or len(trace.slots) == 1):
         replacements.setdefault(trace.method.state_parameter, whole)
     keras = trace.declaration.expected and where == trace.method.returns
     rewritten = rewriting.rewrite_return(trace.method.path, where.line, replacements, listed=keras)

@@ -6,7 +6,8 @@ Looks for two slots of the same shape that come back in each other's place. The 
 changes unit by unit and linearly under a gate (the `c` of an LSTM: `c' = f * c + i * g`) is at home where it goes in,
 and comes back in the other place. Or it is in the names: what the code unpacks as `h, c` it returns as `c, h`.
 
-It is an error. A shift register, which hands a slot on as it is, is none.
+It is an error; a warning where each slot is an argument of its own, since the caller may know of the other order. A
+shift register, which hands a slot on as it is, is none.
 
 ## Why it is bad
 
@@ -53,7 +54,7 @@ def check(trace: Trace) -> Iterator[Finding]:
     method = trace.method
     yield Finding(
         rule=RULE.id,
-        severity="error",
+        severity="warning" if trace.swap.apart else "error",
         message=f"{method.name}() returns the new {old_name(trace, other)} in the place of {old_name(trace, one)}, and "
         "the other way round.",
         location=at(trace, method.assembled or method.returns),
@@ -76,4 +77,10 @@ def _suggestion(trace: Trace) -> str | None:
     return rewriting.rewrite_state(method.path, method.returns.line, replacements)
 
 
-RULE = Rule("swapped-states", "slots come back in another order than they were taken", check, needs_state)
+RULE = Rule(
+    "swapped-states",
+    "slots come back in another order than they were taken",
+    check,
+    needs_state,
+    severities=("error", "warning"),
+)

@@ -7,9 +7,10 @@ or from zeros where it declares none, with inputs of ordinary size and of ten, a
 times that. It fires when the state stays where it started although the cell can move from elsewhere.
 
 It is an error when the cell itself declares that start; a warning when zeros were assumed, and for one slot
-that stays while others move; a note when the cell moves with other weights. It is also a warning when inputs of
-ordinary size never move the state, louder ones do, and the gradient by every weight is zero: what is switched off for
-all of the data (a ReLU under a large negative bias) is not switched on by training either.
+that stays while others move; a note when the cell moves with other weights. Where the whole state comes back as
+the same numbers whatever went in, and where one slot does so beside a new value of it, it is an error too. It is also
+a warning when inputs of ordinary size never move the state, louder ones do, and the gradient by every weight is zero:
+what is switched off for all of the data (a ReLU under a large negative bias) is not switched on by training either.
 
 ## Why it is bad
 
@@ -42,14 +43,21 @@ A cell that is always given another first state by its caller is reported as a w
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
+from rnncheck import rewriting
 from rnncheck.findings import Finding, Severity
-from rnncheck.rules.base import Rule, at, needs_state
-from rnncheck.trace import Slot, Trace
+from rnncheck.rules.base import Rule, at, listing, needs_state, old_name
+from rnncheck.trace import Computed, Slot, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
+    seen = (trace.built, *trace.conclusive_redraws)
+    constant = [slot for slot in trace.slots if all(one.constant and one.constant[slot.index] for one in seen)]
+    if len(constant) == len(trace.slots):
+        yield _constant(trace, constant[0] if len(constant) == 1 else None, "error")
+        return
     if not any(trace.built.moves_from_initial):
         yield _whole(trace)
         return
@@ -65,7 +73,9 @@ def check(trace: Trace) -> Iterator[Finding]:
         return
     for slot in trace.slots:
         stays = trace.built.moves[slot.index] and not trace.built.moves_from_initial[slot.index]
-        if stays and not any(again.moves_from_initial[slot.index] for again in trace.conclusive_redraws):
+        if slot in constant and (stays or _dropped(trace, slot)):
+            yield _constant(trace, slot, "error" if _dropped(trace, slot) else "warning")
+        elif stays and not any(again.moves_from_initial[slot.index] for again in trace.conclusive_redraws):
             yield _finding(
                 trace,
                 slot,
@@ -87,6 +97,34 @@ def _whole(trace: Trace) -> Finding:
     return _finding(
         trace, slot, severity, f"From its initial state ({start}) the cell never moves, whatever the input."
     )
+
+
+def _constant(trace: Trace, slot: Slot | None, severity: Severity) -> Finding:
+    old = listing(old_name(trace, one) for one in ([slot] if slot else trace.slots))
+    message = f"{trace.method.name}() gives back the same numbers for {old} at every step, whatever went in."
+    suggestion = _instead(trace, slot) or "return what was computed from the input and the old state"
+    return dataclasses.replace(_finding(trace, slot, severity, message, suggestion), explained_by=None)
+
+
+def _instead(trace: Trace, slot: Slot | None) -> str | None:
+    """The return statement with a new value that was computed in the place of what came back, where it is one slot."""
+    best = _dropped(trace, slot)[:1] if slot else []
+    if not slot or not best or not best[0].spelled:
+        return None
+    method, new = trace.method, best[0].spelled[0]
+    names = method.returned_names[slot.index] if method.returned_names else ()
+    where = method.returns
+    written = (
+        rewriting.rewrite_return(method.path, where.line, dict.fromkeys(names, new), listed=trace.declaration.expected)
+        if where is not None and names
+        else None
+    )
+    return written or f"return {new} in its place"
+
+
+def _dropped(trace: Trace, slot: Slot) -> list[Computed]:
+    """The new values of a slot that were computed and are not what came back."""
+    return [update for update in trace.computed[slot.index] if update.is_update]
 
 
 def _start(trace: Trace) -> str:
@@ -114,7 +152,9 @@ def _finding(
         steps=(0, trace.last_step),
         suggestion=None
         if severity == "note"
-        else suggestion or f"add a term of {method.input_parameter} that the old state does not multiply",
+        else suggestion
+        or _instead(trace, slot)
+        or f"add a term of {method.input_parameter} that the old state does not multiply",
         evidence={
             "initial_state": trace.initial.source,
             "input_scales": [1] if trace.asleep else [1, 10, 100, 1000],

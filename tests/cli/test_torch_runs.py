@@ -224,6 +224,46 @@ def test_a_class_that_may_be_a_cell_is_told_of(rnncheck, write) -> None:
     assert "not checked, as no argument is named like a state: cells.py:Odd" in done.err
 
 
+STEPS = """
+import torch
+from torch import nn
+
+
+class Recurrence(nn.Module):
+    def __init__(self, d_model, n=4):
+        super().__init__()
+        self.a = nn.Parameter(-torch.rand(d_model, n))
+        self.b = nn.Parameter(torch.randn(d_model, n))
+
+    def forward(self, u):
+        state = u.new_zeros(u.shape[0], *self.a.shape)
+        for part in u.unbind(1):
+            y, state = self.step(part, state)
+        return y
+
+    def step(self, u, state):
+        new = torch.exp(0.1 * self.a) * state + self.b * u.unsqueeze(-1)
+        return new.sum(-1), state
+
+
+class Policy(nn.Module):
+    def __init__(self, obs_dim, hidden_size):
+        super().__init__()
+        self.gru, self.value = nn.GRUCell(obs_dim, hidden_size), nn.Linear(hidden_size, 1)
+
+    def forward(self, obs, rnn_hxs, masks):
+        h = self.gru(obs, rnn_hxs * masks)
+        return self.value(h), rnn_hxs
+"""
+
+
+def test_cells_of_a_file_whose_step_or_state_has_another_name(rnncheck, write) -> None:
+    write("cells.py", STEPS)
+    done = rnncheck("cells.py", "--output-format", "concise")
+    assert done.status == 1
+    assert [line.split(":")[0] for line in done.out.splitlines() if "returned-old-state" in line] == ["cells.py"] * 2
+
+
 def test_a_function_with_a_derivative_of_its_own_is_no_cell(rnncheck, write) -> None:
     write(
         "cells.py",

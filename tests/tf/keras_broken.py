@@ -261,3 +261,76 @@ class ActivatesAtTheEnd(keras.layers.Layer):
         summed = self.x2h(inputs) + self.h2h(states[0])
         out = self.activation(self.norm(summed))
         return out, states  # expect: returned-old-state error 0
+
+
+class ForgetsItsAdaptation(keras.layers.Layer):
+    """What the dropped value adds comes from another slot."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = [units] * 3
+        self.x2v, self.z2v = keras.layers.Dense(units), keras.layers.Dense(units)
+
+    def call(self, inputs, states):
+        v, b, z = states
+        new_b = 0.99 * b + 0.01 * z
+        new_v = 0.9 * v + self.x2v(inputs) + self.z2v(z) - new_b
+        new_z = tf.sigmoid(10.0 * (new_v - 1.0 - new_b))
+        return new_z, [new_v, b, new_z]  # expect: returned-old-state error 1
+
+
+class WipesItsState(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.x2h, self.h2h = keras.layers.Dense(units), keras.layers.Dense(units)
+
+    def call(self, inputs, states):
+        new_h = tf.tanh(self.x2h(inputs) + self.h2h(states[0]))
+        return new_h, [tf.zeros_like(new_h)]  # expect: unchanged-initial-state error 0
+
+
+class OnlyDecays(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.gru = keras.layers.GRUCell(units)
+
+    def call(self, inputs, states):
+        h = 0.9 * states[0]  # expect: unchanged-initial-state error 0
+        out, _ = self.gru(inputs, [h])
+        return out, [h]
+
+
+class DecoderOfATutorial(keras.Model):
+    def __init__(self, vocab_size, embedding_dim, dec_units):
+        super().__init__()
+        self.embedding = keras.layers.Embedding(vocab_size, embedding_dim)
+        self.gru = keras.layers.GRU(dec_units, return_sequences=True, return_state=True)
+        self.fc = keras.layers.Dense(vocab_size)
+
+    def call(self, x, hidden):
+        x = self.embedding(x)
+        output, state = self.gru(x, initial_state=hidden)
+        output = tf.reshape(output, (-1, output.shape[2]))
+        return self.fc(output), hidden  # expect: returned-old-state error 0
+
+
+class _DropsAReadout(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.x2h, self.h2h = keras.layers.Dense(units), keras.layers.Dense(units)
+        self.extra = keras.layers.Dense(units)
+
+    def call(self, inputs, states):
+        h = tf.tanh(self.x2h(inputs) + self.h2h(states[0]))
+        y = self.extra(h)
+        return h, [h + 0 * y]
+
+
+class DropsAReadoutOfItsBase(_DropsAReadout):
+    def call(self, inputs, states):
+        h = tf.tanh(self.x2h(inputs) + self.h2h(states[0]))
+        y = self.extra(h)  # expect: unused-weight warning
+        return h, [h]

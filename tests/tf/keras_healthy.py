@@ -239,3 +239,39 @@ def before_reset():
 
 def half_precision():
     return keras.layers.GRUCell(8, dtype="mixed_bfloat16")
+
+
+class GivesTwoOutputs(keras.layers.Layer):
+    """``keras.layers.RNN`` stacks them."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size, self.output_size = [units], [units, units]
+        self.x2h, self.h2h = keras.layers.Dense(units), keras.layers.Dense(units)
+
+    def call(self, inputs, states):
+        h = tf.tanh(self.x2h(inputs) + self.h2h(states[0]))
+        return [h, 2 * h], [h]
+
+
+class FeedsItsLastOutputBack(keras.layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.cell = keras.layers.GRUCell(units)
+
+    def call(self, prev_y, prev_h, training=None):
+        out, (h,) = self.cell(prev_y, [prev_h])
+        return out, h
+
+
+class RoundsItsState(keras.layers.Layer):
+    """No gradient leads through a step function, wherever it is cut."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.x2h, self.h2h = keras.layers.Dense(units), keras.layers.Dense(units)
+
+    def call(self, inputs, states):
+        h = tf.round(8 * tf.tanh(self.x2h(inputs) + self.h2h(states[0]))) / 8
+        return h, [h]

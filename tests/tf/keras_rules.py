@@ -641,7 +641,7 @@ class SpreadSwapped(tf.Module):
         c = f * c + (1.0 - f) * tf.tanh(g)
         h = tf.sigmoid(o) * tf.tanh(c)
         y = h @ self.out
-        return y, c, h  # expect: swapped-states
+        return y, c, h  # expect: swapped-states warning
 
 
 class SpreadSwappedRepaired(SpreadSwapped):

@@ -313,5 +313,93 @@ class TwoOfOneStatement(nn.Module):
         return self.head(a), (h, c)  # expect: returned-old-state
 
 
+class KeepsOneOfItsArguments(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, h, c):
+        h, c_new = self.cell(x, (h, c))
+        return h, c  # expect: returned-old-state error 1
+
+
+class KeepsItsHiddenBesideAContext(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.rnn = nn.GRUCell(input_size + hidden_size, hidden_size)
+        self.attend = nn.GRUCell(hidden_size, hidden_size)
+
+    def forward(self, x, hidden, context, alignment):
+        new_hidden = self.rnn(torch.cat([x, context], -1), hidden)
+        alignment = self.attend(new_hidden, alignment)
+        context = torch.tanh(alignment) * new_hidden
+        return hidden, context, alignment  # expect: returned-old-state error 0
+
+
+class ForgetsItsFastWeights(nn.Module):
+    """What the dropped value adds comes from the other slot."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.w = nn.Linear(input_size, hidden_size)
+        self.u = nn.Linear(hidden_size, hidden_size)
+
+    def init_state(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size), torch.zeros(batch_size, self.hidden_size, self.hidden_size)
+
+    def forward(self, x, state):
+        h, fast = state
+        new_fast = 0.9 * fast + 0.1 * h.unsqueeze(2) @ h.unsqueeze(1)
+        h = torch.tanh(self.w(x) + self.u(h) + (new_fast @ h.unsqueeze(2)).squeeze(2))
+        return h, (h, fast)  # expect: returned-old-state error 1
+
+
+class WipesItsState(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        new = self.cell(x, state)
+        return new, torch.zeros_like(state)  # expect: unchanged-initial-state error 0
+
+
+class WipesItsMemory(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        h, c = self.cell(x, state)
+        return h, (h, torch.zeros_like(c))  # expect: unchanged-initial-state error 1
+
+
+class StartsAnewEachStep(nn.Module):
+    """Its first state, which is learned, is its state at every step."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.mix = nn.Linear(input_size + hidden_size, hidden_size)
+        self.first = nn.Parameter(torch.randn(hidden_size))
+
+    def forward(self, x, h):
+        y = torch.tanh(self.mix(torch.cat([x, h], 1)))
+        h = self.first.expand_as(y)  # expect: unchanged-initial-state error 0
+        return y, h
+
+
+class GivesItsArgumentsBackInAnotherOrder(nn.Module):
+    """Whoever calls it may know."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, c, h):
+        h, c = self.cell(x, (h, c))
+        return h, c  # expect: swapped-states warning
+
+
 def factory():
     return ReturnsOldH(3, 4)

@@ -380,3 +380,114 @@ def half_precision():
 
 def square():
     return nn.LSTMCell(8, 8)
+
+
+class StopsAtItsLength(nn.Module):
+    """What is told with each step decides which rows go on."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, h, lengths, t):
+        new = self.cell(x, h)
+        return torch.where((t < lengths).unsqueeze(1), new, h)
+
+
+class KeepsWhatIsMasked(nn.Module):
+    """Where the mask is set a row stands still."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, h, mask):
+        return torch.where(mask.bool().view(-1, 1), h, self.cell(x, h))
+
+
+class FillsWhatIsMissing(nn.Module):
+    """The last input stands in for what was not observed."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, h, last, mask):
+        x = mask * x + (1 - mask) * last
+        return self.cell(x, h), x
+
+
+class FeedsItsContextBack(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.rnn = nn.GRUCell(input_size + hidden_size, hidden_size)
+        self.score = nn.Linear(2 * hidden_size, 1)
+
+    def forward(self, x, hidden, context, encoder_outputs):
+        hidden = self.rnn(torch.cat([x, context], -1), hidden)
+        beside = hidden.unsqueeze(1).expand_as(encoder_outputs)
+        weights = torch.softmax(self.score(torch.cat([beside, encoder_outputs], -1)), 1)
+        context = (weights * encoder_outputs).sum(1)
+        return hidden, hidden, context
+
+
+class FeedsItsContextBackBesideAMemory(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.rnn = nn.GRUCell(input_size + hidden_size, hidden_size)
+        self.read = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, hidden, context, memory):
+        new_hidden = self.rnn(torch.cat([x, context], -1), hidden)
+        context = torch.tanh(self.read(new_hidden)) * memory
+        return new_hidden, context
+
+
+class ConvolvesAlongEachAxis(nn.Module):
+    def __init__(self, hidden_dim=16, input_dim=24 + 16):
+        super().__init__()
+        both = hidden_dim + input_dim
+        self.z = nn.ModuleList(
+            [nn.Conv2d(both, hidden_dim, k, padding=p) for k, p in (((1, 5), (0, 2)), ((5, 1), (2, 0)))]
+        )
+        self.q = nn.ModuleList(
+            [nn.Conv2d(both, hidden_dim, k, padding=p) for k, p in (((1, 5), (0, 2)), ((5, 1), (2, 0)))]
+        )
+
+    def forward(self, h, x):
+        for update, candidate in zip(self.z, self.q):
+            z = torch.sigmoid(update(torch.cat([h, x], dim=1)))
+            h = (1 - z) * h + z * torch.tanh(candidate(torch.cat([h, x], dim=1)))
+        return h
+
+
+class DropsItsWeights(nn.Module):
+    """In evaluation mode the dropout gives the parameter itself back, which the cell then registers."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+        self.raw = nn.Parameter(self.cell.weight_hh.detach().clone())
+        del self.cell._parameters["weight_hh"]
+        self.cell.weight_hh = self.raw.data
+
+    def forward(self, x, state):
+        self.cell.weight_hh = F.dropout(self.raw, 0.5, training=self.training)
+        return self.cell(x, state)
+
+
+class MasterGates(nn.Module):
+    """The hidden units in chunks, each with a gate."""
+
+    def __init__(self, input_size, hidden_size, chunk_size):
+        super().__init__()
+        self.chunk_size, self.chunks = chunk_size, int(hidden_size / chunk_size)
+        self.gates = nn.Linear(input_size + hidden_size, 2 * hidden_size + self.chunks)
+
+    def forward(self, x, hidden):
+        gates = self.gates(torch.cat([x, hidden], 1))
+        master = torch.cumsum(torch.softmax(gates[:, : self.chunks], -1), -1).unsqueeze(-1)
+        z, n = gates[:, self.chunks :].view(-1, 2 * self.chunks, self.chunk_size).chunk(2, 1)
+        keep = torch.sigmoid(z) * master
+        before = hidden.view(-1, self.chunks, self.chunk_size)
+        return (keep * before + (1 - keep) * torch.tanh(n)).flatten(1)

@@ -758,7 +758,7 @@ class SpreadTheWrongWay(nn.Module):
         f = torch.sigmoid(f + 1.0)
         c = f * c + (1 - f) * torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)
-        return c, h  # expect: swapped-states
+        return c, h  # expect: swapped-states warning
 
 
 class SpreadTheWrongWayRepaired(SpreadTheWrongWay):
@@ -905,7 +905,7 @@ class ConvMemoriesMixedUp(nn.Module):
         c_new = torch.sigmoid(f) * c_t + torch.tanh(g)
         m_new = torch.sigmoid(f_m - 1) * m_t + torch.tanh(g_m)
         h_new = torch.sigmoid(o) * torch.tanh(c_new + m_new)
-        return h_new, m_new, c_new  # expect: swapped-states
+        return h_new, m_new, c_new  # expect: swapped-states warning
 
 
 class ConvMemoriesMixedUpRepaired(ConvMemoriesMixedUp):
