@@ -26,6 +26,9 @@ from rnncheck.probes import Lab, Probe, other_rows
 from rnncheck.trace import Computed, Initial, Retyped, Span
 from rnncheck.unroll import Run, State, Step, different
 
+FAR = 10
+"""How far another value of a slot may lie."""
+
 
 @dataclass(frozen=True)
 class _Paired:
@@ -33,6 +36,7 @@ class _Paired:
 
     base: Step
     by_slot: Step
+    far_by_slot: Step
     by_input: Step
     from_zero: Step
     from_zero_by_input: Step
@@ -52,6 +56,7 @@ def dropped(lab: Lab, main: Run, probe: Probe, slot: int, path: str | None) -> t
     pairs = _Paired(
         step(x, value),
         step(x, probe.others[slot]),
+        step(x, _far(probe.others[slot])),
         step(other_x, value),
         step(x, zero),
         step(other_x, zero),
@@ -81,6 +86,12 @@ def _told_apart(lab: Lab, pairs: _Paired, found: Sequence[Computed]) -> Iterator
     else:
         new = set()
     return (dataclasses.replace(item, is_readout=item.key in new) for item in found)
+
+
+def _far(array: Array) -> Array:
+    """Values far from these, on both sides: a maximum takes no notice of what is small."""
+    signs = np.where(np.indices(array.shape).sum(axis=0) % 2, -FAR, FAR) if array.ndim else FAR
+    return (array + signs).astype(array.dtype) if array.dtype.kind == "f" else array
 
 
 def _in_place(lab: Lab, step: Step, binding: Binding, slot: int) -> bool:
@@ -116,7 +127,7 @@ def _computed(lab: Lab, pairs: _Paired, main: Run, key: Key, slot: int, path: st
         name=binding.name,
         line=binding.line,
         statement=stands.text if stands else "",
-        reads_slot=differs(base, pairs.by_slot),
+        reads_slot=differs(base, pairs.by_slot) or differs(base, pairs.far_by_slot),
         reads_input=differs(base, pairs.by_input),
         writes=differs(pairs.from_zero, pairs.from_zero_by_input) if defined_at_zero else True,
         blends=defined_at_zero

@@ -320,8 +320,11 @@ def _awake(lab: Lab, main: Run, repeatable: bool, leak: Leak | None, settings: S
         with contextlib.suppress(CallError):
             tried = _first_run(dataclasses.replace(lab, bound=bound, steady=False))
             seen = probes.observe(tried[0], tried[1], probes.BRIEF).behaviour
-            if seen.finite and sum(probes.awake(seen)) > sum(alive):
-                best, alive = tried, probes.awake(seen)
+            awake = probes.awake(seen)
+            # Slots that no one value of a mask lets move together are no luck of the guess.
+            moves = slice(0, 2 * len(lab.slots))
+            if seen.finite and sum(awake) > sum(alive) and not (other.mixed and sum(awake[moves]) > sum(alive[moves])):
+                best, alive = tried, awake
     return best
 
 

@@ -27,10 +27,12 @@ LATE = 16
 
 @dataclass(frozen=True)
 class Further:
-    """Values by parameter. ``shown`` is how a user would write each."""
+    """Values by parameter. ``shown`` is how a user would write each. ``mixed``: one of them differs from row to row, or
+    lies between what says yes and what says no."""
 
     values: Mapping[str, Any]
     shown: Mapping[str, str]
+    mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,25 +90,28 @@ def variations(callee: Callee, given: Mapping[str, Any]) -> Iterator[Further]:
     for name, value in callee.further.items():
         if name in given or words(name) & RESETS or is_graph_name(name) or "edge" in words(name):
             continue
-        for other in _varied(callee.backend, value):
+        for other, mixed in _varied(callee.backend, value):
             passed = callee.backend.like(value, other) if isinstance(other, np.ndarray) else other
-            yield Further({**callee.further, name: passed}, {**callee.shown, name: _spell(other)})
+            yield Further({**callee.further, name: passed}, {**callee.shown, name: _spell(other)}, mixed)
 
 
-def _varied(backend: Backend, value: Any) -> Iterator[Any]:
+def _varied(backend: Backend, value: Any) -> Iterator[tuple[Any, bool]]:
+    """Other values, and whether each is mixed; what is the same throughout comes first."""
     if isinstance(value, bool):
         return
     if isinstance(value, (int, float)):
-        yield from (other for other in (type(value)(0), type(value)(LATE)) if other != value)
+        yield from ((type(value)(other), False) for other in (0, LATE) if other != value)
         return
     array = backend.numpy(value) if backend.is_tensor(value) else None
     # Numbers that were drawn are a context, a neighbour's state.
     if array is None or not array.size or not (array == array.flat[0]).all() or array.dtype.kind not in "fiub":
         return
+    others = (0, 1) if array.dtype.kind in "fb" else (0, LATE)
+    yield from ((np.full_like(array, other), False) for other in others if array.flat[0] != other)
     if array.size > 1:
-        yield (np.indices(array.shape).sum(axis=0) % 2).astype(array.dtype)
-    others = {"f": (0, 1, 0.5), "b": (0, 1)}.get(array.dtype.kind, (0, LATE))
-    yield from (np.full_like(array, other) for other in others if array.flat[0] != other)
+        yield (np.indices(array.shape).sum(axis=0) % 2).astype(array.dtype), True
+    if array.dtype.kind == "f":
+        yield np.full_like(array, 0.5), True
 
 
 def _given(value: Any, scope: Mapping[str, Any], tensor: Callable[[Array], Any]) -> Any:

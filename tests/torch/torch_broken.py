@@ -401,5 +401,19 @@ class GivesItsArgumentsBackInAnotherOrder(nn.Module):
         return h, c  # expect: swapped-states warning
 
 
+class TakesItsMaskBothWays(nn.Module):
+    """One slot goes on where the mask is set, the other where it is not."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, mask, hx):
+        h, c = hx
+        h_new, c_new = self.cell(x, (h, c))
+        m = mask.float().unsqueeze(1)
+        return h_new * m + h * (1 - m), c * m + c_new * (1 - m)  # expect: returned-old-state error 1
+
+
 def factory():
     return ReturnsOldH(3, 4)

@@ -15,6 +15,7 @@ from torch_broken import (
     OverwritesTheState,
     ReturnsOldH,
     StartsFromZerosEachStep,
+    TakesItsMaskBothWays,
 )
 from torch_conventions import MultiplicativeRNNCell, ProductLSTMCell
 
@@ -120,3 +121,11 @@ class ProductLSTMCellRepaired(ProductLSTMCell):
         c = torch.sigmoid(f) * c + torch.tanh(g)
         h = torch.sigmoid(o) * torch.tanh(c)
         return h, c
+
+
+class TakesItsMaskBothWaysRepaired(TakesItsMaskBothWays):
+    def forward(self, x, mask, hx):
+        h, c = hx
+        h_new, c_new = self.cell(x, (h, c))
+        m = mask.float().unsqueeze(1)
+        return h_new * m + h * (1 - m), c_new * m + c * (1 - m)
