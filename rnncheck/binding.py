@@ -11,7 +11,8 @@ from rnncheck import signature, usertrace, widths
 from rnncheck.backends.base import Backend, derives
 from rnncheck.build import Built
 from rnncheck.convention import Bound, Form
-from rnncheck.discovery import Budget, Misfit, NoNextState, Search
+from rnncheck.definitions import is_state_name
+from rnncheck.discovery import Budget, Misfit, NoNextState, Search, input_parts
 from rnncheck.errors import CallError
 from rnncheck.settings import Settings
 
@@ -30,13 +31,17 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: f
     refused: CallError | None = None
     misfits: list[Misfit] = []
     budget = Budget()
-    method = getattr(cell, settings.method or backend.method_of(cell), None)
+    name = settings.method or backend.method_of(cell)
+    method = getattr(cell, name, None)
     arguments = [parameter.name for parameter in signature.parameters(method) or []] if callable(method) else []
+    # What takes several tensors as its input is built by its first call.
+    several = any(input_parts(cell, name, argument) for argument in arguments if not is_state_name(argument))
     shapes = [settings.input_shape] if settings.input_shape else widths.input_shapes(built, backend, cell, arguments)
     for shape, forms, effort in _order(backend, cell, shapes, settings):
         search = None
         try:
-            _prepare(backend, cell, (settings.batch, *shape))
+            if not several:
+                _prepare(backend, cell, (settings.batch, *shape))
             with backend.without_gradient():
                 sizes = widths.hidden_widths(built, backend, cell, shape)
                 search = Search(backend, cell, settings, sizes, shape, until, budget)

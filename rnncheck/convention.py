@@ -81,9 +81,12 @@ class Convention:
         signature = self.signature
         state, new = self.state.describe(names), self.state.describe([f"{name}'" for name in names])
         x = self.form.describe(signature.input)
+        if signature.parts:
+            parts = (f"{name}={self.further[name]}" if name in self.further else name for name in signature.parts)
+            x = f"({', '.join(parts)})"
         passed = {ONE: state, EACH: state[1:-1].rstrip(","), LIST: f"*{state}", NAMED: f"**{state}", KEPT: ""}
         arguments = [x, passed[signature.passing]] if signature.input_first else [passed[signature.passing], x]
-        arguments += [f"{name}={value}" for name, value in self.further.items()]
+        arguments += [f"{name}={value}" for name, value in self.further.items() if name not in signature.parts]
         call = f"{self.method or ''}({', '.join(part for part in arguments if part)})"
         if not names:
             return f"{call} -> output"
@@ -124,7 +127,8 @@ class Callee:
         """One step; returns what the cell returned. A state that is kept on the cell is put there before, and comes
         back beside the output."""
         if self.signature.passing != KEPT:
-            arguments, named = self.signature.bind(x, state, self.further)
+            whole, further = self.signature.whole(x, self.further)
+            arguments, named = self.signature.bind(whole, state, further)
             return self.function(*arguments, **named)
         self.backend.put(self.cell, state)
         output = self.without_state(x)
@@ -136,7 +140,8 @@ class Callee:
         signature = dataclasses.replace(self.signature, passing=KEPT)
         required = self.signature.passing in (ONE, EACH) and not self.signature.optional
         missing = dict.fromkeys(self.signature.states) if required else {}
-        arguments, named = signature.bind(x, None, {**missing, **self.further})
+        whole, further = signature.whole(x, self.further)
+        arguments, named = signature.bind(whole, None, {**missing, **further})
         return self.function(*arguments, **named)
 
 

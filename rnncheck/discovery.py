@@ -215,16 +215,16 @@ class Search:
     def _grounds(self, methods: Sequence[str], forms: Sequence[Form], effort: str) -> Iterator[Ground]:
         given = self.settings.call_kwargs
         for method in methods:
-            function = getattr(self.cell, method)
+            function, definition = getattr(self.cell, method), _definition(self.cell, method)
             if effort == "kept":
                 ways = signature.kept(function, tuple(given))
             else:
-                definition = _definition(self.cell, method)
                 rebound = usage.given_values(definition) if definition is not None else ()
                 names = _returned_names(self.cell, method)
                 ways = list(signature.signatures(function, tuple(given), names, rebound))
             for way in ways:
-                callee = Callee(self.backend, self.cell, method, way)
+                parts = input_parts(self.cell, method, way.input)
+                callee = Callee(self.backend, self.cell, method, dataclasses.replace(way, parts=parts))
                 for form in _ordered(forms, callee):
                     yield from self._filled(dataclasses.replace(callee, form=form), effort)
 
@@ -548,6 +548,13 @@ def _runs_over_time(callee: Callee) -> bool:
     function = source.function_of(callee.code)
     named = function is not None and usage.takes_sequence(function, callee.signature.input)
     return named or callee.backend.has_recurrent_layer(callee.cell)
+
+
+def input_parts(cell: Any, method: str, parameter: str) -> tuple[str, ...]:
+    """The variables into which a step takes its input apart, none of which is its state."""
+    function = _definition(cell, method)
+    parts = usage.parts_of(function, parameter) if function is not None else ()
+    return () if any(map(is_state_name, parts)) else parts
 
 
 def _returned_names(cell: Any, method: str) -> tuple[str, ...]:

@@ -72,8 +72,11 @@ def arguments(
     scope = scope_of(type(callee.cell))
     own = {name: _given(value, scope, tensor) for name, value in given.items()}
     spelled = {name: text_of(value) for name, value in given.items()}
-    wanted = [name for name in callee.signature.further if name not in given]
-    choices = [list(_candidates(name, sizes, rng)) for name in wanted]
+    wanted = [name for name in (*callee.signature.further, *callee.signature.beside) if name not in given]
+    choices = [
+        [*(_as_masks(sizes) if name in callee.signature.beside else ()), *_candidates(name, sizes, rng)]
+        for name in wanted
+    ]
     # The first of each, then others, those that differ in one argument before those that differ in two.
     picks = sorted(itertools.islice(itertools.product(*(range(len(choice)) for choice in choices)), 400), key=sum)
     for pick in picks[:COMBINATIONS]:
@@ -133,6 +136,11 @@ def _spell(value: Any) -> str:
         few = (kind == "tensor" and len(numbers) <= 2 and value.dtype.kind != "f") or set(numbers) == {0, 1}
         return f"{kind} {shape}" + (f" of {' and '.join(f'{number:g}' for number in numbers * 1)}" if few else "")
     return repr(value)
+
+
+def _as_masks(sizes: _Sizes) -> Iterator[Any]:
+    """What goes with an input, whatever its name, is a mask of it, or a time."""
+    yield from (np.ones(sizes.rows, "float32"), np.ones((sizes.batch, 1), "float32"))
 
 
 def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[Any]:

@@ -30,7 +30,7 @@ class Signature:
     ``passing`` tells how the state goes in: as ``one`` argument, as one argument for ``each`` of its parts,
     unpacked (``*`` or ``**``), or not at all, being ``kept`` on the cell. ``order`` are the parameters that may be
     passed by position, ``further`` those that must be passed too, ``flags`` those without which the state does not
-    come back.
+    come back. ``parts`` are the variables into which the input is taken apart, where it is a tuple.
     """
 
     input: str
@@ -41,6 +41,25 @@ class Signature:
     annotations: Mapping[str, Any] = field(default_factory=dict)
     further: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+    @property
+    def main(self) -> str:
+        """The part of the input that the others only go with: times, masks."""
+        likely = [name for name in self.parts if is_input_name(name)]
+        return [*likely, *(name for name in self.parts if not words(name) & FURTHER_WORDS), *self.parts][0]
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """The other parts."""
+        return tuple(name for name in self.parts if name != self.main)
+
+    def whole(self, x: Any, further: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """The input as it is passed, and the further arguments without its parts."""
+        if not self.parts:
+            return x, dict(further)
+        parts = tuple(x if name == self.main else further.get(name) for name in self.parts)
+        return parts, {name: value for name, value in further.items() if name not in self.parts}
 
     @property
     def state(self) -> str:

@@ -88,6 +88,19 @@ def returned_parts(function: ast.FunctionDef) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=256)
+def parts_of(function: ast.FunctionDef, parameter: str) -> tuple[str, ...]:
+    """The variables into which a function always takes a parameter apart; none where it does not."""
+    for node in function.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == parameter:
+            target = node.targets[0]
+            if isinstance(target, (ast.Tuple, ast.List)) and all(isinstance(part, ast.Name) for part in target.elts):
+                return tuple(ast.unparse(part) for part in target.elts) if len(target.elts) > 1 else ()
+        if any(isinstance(part, ast.Name) and part.id == parameter for part in ast.walk(node)):
+            break
+    return ()
+
+
+@functools.lru_cache(maxsize=256)
 def given_values(function: ast.FunctionDef) -> frozenset[str]:
     """The variables that a function gives a value."""
     return frozenset(

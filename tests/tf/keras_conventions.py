@@ -2646,3 +2646,30 @@ class LayersFirstOld(layers.Layer):
             y, state = self.step(xs[:, t], state)
             ys.append(y)
         return ops.stack(ys, axis=1)
+
+
+class Decaying(layers.Layer):
+    """Values, which of them were observed, and for how long each was not: as one input of three."""
+
+    def __init__(self, units, features=5, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = [units, features]
+        self.cell = layers.GRUCell(units)
+        self.decay_x, self.decay_h = layers.Dense(features), layers.Dense(units)
+
+    def call(self, inputs, states):
+        x, m, delta = inputs
+        h, last = states
+        x_hat = m * x + (1 - m) * ops.exp(-ops.relu(self.decay_x(delta))) * last
+        h = h * ops.exp(-ops.relu(self.decay_h(delta)))
+        out, [h] = self.cell(ops.concatenate([x_hat, m], axis=-1), [h])
+        return out, [h, m * x + (1 - m) * last]
+
+
+class DecayingOnly(Decaying):
+    def call(self, inputs, states):
+        x, m, delta = inputs
+        h, last = states
+        x_hat = m * x + (1 - m) * ops.exp(-ops.relu(self.decay_x(delta))) * last
+        out, _ = self.cell(ops.concatenate([x_hat, m], axis=-1), [h * ops.exp(-ops.relu(self.decay_h(delta)))])
+        return out, [h, m * x + (1 - m) * last]  # expect: returned-old-state error 0

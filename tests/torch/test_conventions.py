@@ -48,6 +48,7 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
             cells.FrozenDataclassLoop,
             "(x, _LoopState(h=h, steps=steps)) -> (output, _LoopState(h=h', steps=steps'))",
         ),
+        (cells.TakesTimesWithItsInput, "((dt=ones 3x1, x), h) -> h'"),
         (cells.StatefulElman, "(x) with self.h -> output, self.h"),
         (cells.ODERNNCell, "(x, h, ts=1.0) -> h'"),
         (cells.MaskedGRUStep, "(x, h, mask=ones 3x1) -> h'"),

@@ -3523,3 +3523,25 @@ class HiddenByBatchForgets(nn.Module):
         z = self.W @ x.T  # expect: ignored-recurrence error 0
         h = torch.sigmoid(z)
         return h.T, h
+
+
+class TakesTimesWithItsInput(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, inputs, h):
+        dt, x = inputs
+        new = self.cell(x, h)
+        return h + torch.sigmoid(dt) * (new - h)
+
+
+class TakesTimesWithItsInputAndForgets(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, inputs, h):
+        dt, x = inputs
+        new = h + torch.sigmoid(dt) * (self.cell(x, h) - h)
+        return new, h  # expect: returned-old-state error 0
