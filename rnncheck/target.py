@@ -370,7 +370,11 @@ def _cells(path: Path, found: _Module) -> Iterator[Loaded]:
     others = [f"{path}:{cls.__name__}" for cls in defined if cls not in cells and definitions.is_network_class(cls)]
     remarks = found.remarks
     if others:
-        remarks += (f"not checked, as no argument is named like a state: {', '.join(others)}",)
+        them = "it" if len(others) == 1 else "them"
+        remarks += (
+            f"not checked, as no argument is named like a state: {', '.join(others)} "
+            f"(name {them} as a target to check {them})",
+        )
     for cls in cells:
         yield Loaded(f"{path}:{cls.__name__}", cls, cls.__name__, remarks)
         remarks = ()
