@@ -29,6 +29,7 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: f
     and gave back another.
     """
     refused: CallError | None = None
+    hopeless: set[tuple[int, ...]] = set()
     misfits: list[Misfit] = []
     budget = Budget()
     name = settings.method or backend.method_of(cell)
@@ -39,6 +40,8 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: f
     shapes = [settings.input_shape] if settings.input_shape else widths.input_shapes(built, backend, cell, arguments)
     for shape, forms, effort in _order(backend, cell, shapes, settings):
         search = None
+        if shape in hopeless:
+            continue
         try:
             if not several:
                 _prepare(backend, cell, (settings.batch, *shape))
@@ -57,8 +60,8 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: f
                 others = [widths.asked_for(text, shape) for text in search.complaints()]
                 wanted = [other for other in dict.fromkeys(others) if other is not None]
                 shapes.extend(other for other in wanted if other not in shapes)
-                if wanted and None not in others and shape in shapes:
-                    shapes.remove(shape)
+                if wanted and None not in others:
+                    hopeless.add(shape)
         if budget.left < 0 or time.process_time() > until:
             break
     assert refused is not None
@@ -72,15 +75,16 @@ def _order(
 ) -> Iterator[tuple[tuple[int, ...], Sequence[Form], str]]:
     """Row shapes with layouts, likeliest first, and how hard to look."""
     if backend.embeds(cell):
-        tokens = [dataclasses.replace(form, tokens=TOKENS) for form in (*COMMON, Form("single"))]
+        tokens = [dataclasses.replace(form, tokens=TOKENS) for form in COMMON]
         yield settings.input_shape or (), tokens, "likely"
     for index, shape in enumerate(shapes):
         yield shape, COMMON, "likely"
-        if index == 0:
-            yield shape, COMMON[:1], "a few"
+        yield shape, COMMON[:1], "a few"
         # A layer of the framework's own that hands out no state.
         if index == 0 and settings.state is None and derives(cell, ("RNN", "Bidirectional")):
             yield shape, COMMON, "layer"
+    if backend.embeds(cell):
+        yield settings.input_shape or (), [Form("single", tokens=TOKENS)], "likely"
     if backend.name == "torch":
         for shape in shapes:
             if len(shape) == 1:

@@ -132,8 +132,16 @@ def is_state_name(name: str) -> bool:
     return bool(words(name) & STATE_WORDS) and not is_input_name(name)
 
 
+BEFORE = frozenset(["prev", "previous", "tm1"])
+
+
+def is_surely_state_name(name: str) -> bool:
+    """Whether the name tells of a state and not only of something that was there before: an action, an output."""
+    return bool(words(name) & (STATE_WORDS - BEFORE)) and not is_input_name(name)
+
+
 def is_input_name(name: str) -> bool:
-    return bool(words(name) & INPUT_WORDS)
+    return bool(words(name) & INPUT_WORDS) and not re.search(r"_(states?|hidden|carry|hx)$", name)
 
 
 GRAPH_WORDS = frozenset("adj adjacency graph laplacian support supports adjmat".split())
@@ -210,7 +218,7 @@ def is_cell_class(cls: type) -> bool:
         for base in cls.__mro__
         if not is_framework(base)
         for name, value in vars(base).items()
-        if is_step_name(name) and inspect.isfunction(value)
+        if is_step_name(name) and inspect.isfunction(undecorated(value))
     ]
     own = method is not None and (_root(method) not in FRAMEWORKS or any(map(_is_framework_cell, cls.__mro__)))
     return any(map(_takes_state, [method, *steps] if own else steps))

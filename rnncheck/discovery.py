@@ -20,7 +20,7 @@ import numpy as np
 
 from rnncheck import further, initial_state, layers, rows, signature, source, structure, usage, usertrace
 from rnncheck.backends.base import Array, Backend, Tensor
-from rnncheck.capture import code_of
+from rnncheck.capture import code_of, undecorated
 from rnncheck.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
 from rnncheck.definitions import is_framework, is_state_name, is_step_name, words
 from rnncheck.errors import CallError
@@ -162,12 +162,14 @@ class Search:
         and the rows mix as they are."""
         callee = bound.callee
         told = callee.form.over_time and isinstance(getattr(self.cell, "batch_first", None), bool)
-        if told or not _runs_over_time(callee) or not self._leaks(bound):
+        # A product with its own transpose, (batch, 1, width), sums over the rows of what has no axis of time.
+        matrices = callee.form.layout == "rows" and any(len(leaf.shape) > len(self.shape) + 1 for leaf in bound.initial)
+        if told or not (_runs_over_time(callee) or matrices) or not self._leaks(bound):
             return bound
         for form in _ordered(forms, callee):
             if form.over_time and form != callee.form:
                 for ground in self._filled(dataclasses.replace(callee, form=form), "likely"):
-                    for other in guesses(ground, wide=False):
+                    for other in (guess, *guesses(ground, wide=False)):
                         found = self._accepted(ground, other, likely)
                         if found is not None and not self._leaks(found):
                             return found
@@ -432,6 +434,7 @@ class Search:
                 output_first=backend.output_first(self.cell),
                 state_first=not callee.signature.input_first,
                 names=_returned_names(self.cell, callee.method),
+                taken=callee.signature.states,
             )
         fitting = []
         for way, is_likely in ways:
@@ -508,13 +511,19 @@ def _methods(cell: Any, settings: Settings, backend: Backend) -> list[str]:
             )
         return [settings.method]
     first = backend.method_of(cell)
-    found = [*([first] if callable(getattr(cell, first, None)) else []), *(n for n in _steps(cell) if n != first)]
+    own = callable(getattr(cell, first, None)) and not _is_missing(getattr(type(cell), first, None))
+    found = [*([first] if own else []), *(name for name in _steps(cell) if name != first)]
     if not found:
         raise CallError(
             f"{type(cell).__name__} has no {first}(), and no method that is one step by its name.",
             hint="Name its step with --method NAME.",
         )
     return found
+
+
+def _is_missing(method: Any) -> bool:
+    """Whether it is what PyTorch puts in the place of a ``forward`` that is not defined."""
+    return getattr(method, "__name__", None) == "_forward_unimplemented"
 
 
 def _steps(cell: Any) -> list[str]:
@@ -524,7 +533,7 @@ def _steps(cell: Any) -> list[str]:
         if is_framework(base):
             break
         for name, value in vars(base).items():
-            named = is_step_name(name) and inspect.isfunction(value) and name not in found
+            named = is_step_name(name) and inspect.isfunction(undecorated(value)) and name not in found
             if named and any(way.states for way in signature.signatures(getattr(cell, name))):
                 found.append(name)
     return sorted(found, key=lambda name: "step" not in words(name))

@@ -39,6 +39,8 @@ def cuts(lab: Lab, probe: Probe, gradients: Gradients, later: Sequence[float | N
     found = []
     for slot in slots:
         # What comes back without a gradient lets none through to what went in either.
+        if slot in outward and _only_counts(lab, probe, slot, gradients):
+            continue
         if slot in outward and (_moves_with_anything(lab, probe, slot, slots) or _has_twin(lab, probe, slot)):
             found.append(_cut(lab, probe, path, slot, "out", range(len(lab.slots) + 1), nothing))
         elif slot in inward and (_moves_later(lab, probe, slot) or _cut_before_a_step(lab, probe, slot)):
@@ -56,6 +58,21 @@ def _moved(left: Sequence[Array], right: Sequence[Array]) -> bool:
     """Whether more of the numbers differ than cross a threshold by chance."""
     changed = np.concatenate([(one != other).reshape(-1) for one, other in zip(left, right)] or [np.zeros(0, bool)])
     return bool(changed.any() and changed.mean() >= SHARE)
+
+
+def _only_counts(lab: Lab, probe: Probe, slot: int, gradients: Gradients) -> bool:
+    """Whether all else takes notice of the slot by thresholds alone, without a gradient, as of the steps that a neuron
+    still has to rest: then there is nothing to cut."""
+    others = [row for target, row in enumerate(gradients.sources) if target != slot]
+    if not others or any(row[slot] is not None for row in others) or probe.start.arrays[slot].dtype.kind != "f":
+        return False
+    rng, before = np.random.default_rng(0), probe.start.arrays[slot]
+    # A value that was reached may lie on the threshold itself.
+    values = rng.standard_normal(before.shape).astype(before.dtype)
+    starts = (probe.start.with_slot(slot, array) for array in (values, near(lab, values, rng), -values))
+    base, close, far = (lab.run(probe.inputs, start) for start in starts)
+    heard, moved = (any(change for at, change in enumerate(effect(base, run)) if at != slot) for run in (far, close))
+    return heard and not moved
 
 
 def _moves_later(lab: Lab, probe: Probe, slot: int) -> bool:

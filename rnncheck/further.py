@@ -91,7 +91,9 @@ def variations(callee: Callee, given: Mapping[str, Any]) -> Iterator[Further]:
     of a mask lets a row go on, and which time lies within which length, no name tells. What begins a sequence anew is
     left as it is, and so are the edges of a graph."""
     for name, value in callee.further.items():
-        if name in given or words(name) & RESETS or is_graph_name(name) or "edge" in words(name):
+        parts = words(name)
+        resets = parts & RESETS and not parts & {"mask", "masks"}
+        if name in given or resets or is_graph_name(name) or "edge" in parts:
             continue
         for other, mixed in _varied(callee.backend, value):
             passed = callee.backend.like(value, other) if isinstance(other, np.ndarray) else other

@@ -55,7 +55,8 @@ def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: st
             continue  # It has no such form.
         except Exception as error:
             line = usertrace.line_in(error, path) or _complained(lab, error) if path else None
-            return Mismatch(way, usertrace.summary(error), source.span(path, line), None)
+            start = own_start and way not in compilers and _takes(lab, way)
+            return Mismatch(way, usertrace.summary(error), source.span(path, line), None, start)
         finally:
             kept.restore()
         pairs = [*zip(main.steps[-1].returned, last)]
@@ -65,6 +66,15 @@ def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: st
         if gap > 1:
             return Mismatch(way, None, None, gap * ABSOLUTE)
     return None
+
+
+def _takes(lab: Lab, driver: str) -> bool:
+    """Whether a driver takes the cell with a first state that is handed to it."""
+    try:
+        _driven(lab, driver, own_start=False)
+    except Exception:
+        return False
+    return True
 
 
 def _complained(lab: Lab, error: Exception) -> int | None:

@@ -8,7 +8,7 @@ import operator
 from collections.abc import Sequence
 
 from rnncheck import build, computed, source
-from rnncheck.backends.base import Tensor
+from rnncheck.backends.base import Tensor, derives
 from rnncheck.capture import METHOD, Recording
 from rnncheck.convention import Bound
 from rnncheck.probes import Lab, Probe
@@ -83,6 +83,9 @@ def _driven(bound: Bound) -> bool:
     signature = convention.signature
     plain = signature.passing == ONE and not signature.optional and not callee.further
     plain = plain and signature.order[:2] == (signature.input, signature.state)
+    # A model, and what hands out its first state in a way of its own, is driven by the user's own loop.
+    own = bound.initial_source.endswith("()") and bound.initial_source != "get_initial_state()"
+    plain = plain and not derives(bound.cell, ("Model",)) and not own
     first = callee.method == bound.backend.method_of(bound.cell) and callee.form.layout == "rows"
     return plain and first and convention.reading == Reading(1, 2) and not convention.state.is_leaf
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rnncheck.definitions import is_state_name
+from rnncheck.definitions import is_state_name, words
 
 Place = int | tuple[int, int] | str | None
 
@@ -68,14 +69,22 @@ class Reading:
 
 
 def readings(
-    returned: Any, *, fixed: bool, output_first: bool, state_first: bool, names: Sequence[str]
+    returned: Any,
+    *,
+    fixed: bool,
+    output_first: bool,
+    state_first: bool,
+    names: Sequence[str],
+    taken: Sequence[str] = (),
 ) -> list[tuple[Reading, bool]]:
     """The ways to read a value, likeliest first, and whether each is likely or only possible.
 
     With ``output_first`` the framework asks for (output, state), with ``fixed`` it is nothing else. With
     ``state_first`` the state goes in first, and so comes back first. ``names`` are the expressions of the return
-    statement, where they are known: what is called a state is likelier to be one.
+    statement, where they are known: what is called a state is likelier to be one, above all what is called as the
+    arguments are by which the states were ``taken``.
     """
+    called = _called(names, taken)
     count = len(returned) if isinstance(returned, (tuple, list)) else 0
     if fixed:
         return [(Reading(1, 2), True)] if count == 2 else []
@@ -89,10 +98,10 @@ def readings(
         places += [((start, count), True) for start in range(2, count - 1)]
         places += [((0, stop), state_first) for stop in range(count - 1, 1, -1)]
         places += [(index, False) for index in range(2, count - 1)]
-    ranked = [(Reading(at, count), likely or _score(at, count, names) > 0) for at, likely in dict.fromkeys(places)]
+    ranked = [(Reading(at, count), likely or _score(at, count, called) > 0) for at, likely in dict.fromkeys(places)]
     if state_first:
         ranked.sort(key=lambda item: not _starts(item[0].at))
-    ranked.sort(key=lambda item: -_score(item[0].at, count, names))
+    ranked.sort(key=lambda item: -_score(item[0].at, count, called))
     if output_first and count == 2:
         found.insert(0, (Reading(1, 2), True))
     return [*found, *ranked]
@@ -106,14 +115,35 @@ def _taken(at: int | tuple[int, int]) -> range:
     return range(at, at + 1) if isinstance(at, int) else range(*at)
 
 
-def _score(at: Place, count: int, names: Sequence[str]) -> int:
-    """How many parts are taken as the name says: a state as state, another as output."""
-    if len(names) != count or at is None or isinstance(at, str):
+def _score(at: Place, count: int, called: Sequence[bool]) -> int:
+    """How many parts are taken as the name says: what is called a state as state, another as output."""
+    if len(called) != count or at is None or isinstance(at, str) or all(called) or not any(called):
         return 0
     taken = _taken(at)
-    called = [is_state_name(name) for name in names]
-    if all(called) or not any(called):
-        return 0
     return sum(1 if called[index] else -1 for index in taken) - sum(
         1 for index in range(count) if index not in taken and called[index]
     )
+
+
+NEWER = frozenset("new next updated cur curr current out t tp1 n".split())
+"""Words that tell the new value of something from the old one."""
+
+
+def _called(names: Sequence[str], taken: Sequence[str]) -> list[bool]:
+    """Which of the returned expressions are called states: those that are called as what was taken, or where there is
+    none those with a word for one."""
+    alike = [_is_alike(name, taken) for name in names]
+    return alike if any(alike) and not all(alike) else [is_state_name(name) for name in names]
+
+
+def _is_alike(expression: str, taken: Sequence[str]) -> bool:
+    # A part of a tuple may be starred.
+    node = ast.parse(expression.lstrip("*"), mode="eval").body
+    parts = node.elts if isinstance(node, (ast.Tuple, ast.List)) else [node]
+    stems = [stem(name) for name in taken]
+    return bool(parts) and all(isinstance(part, ast.Name) and stem(part.id) in stems for part in parts)
+
+
+def stem(name: str) -> frozenset[str]:
+    """The words of a variable but those that tell its new value from its old one."""
+    return frozenset(words(name) - NEWER) or frozenset([name])

@@ -11,7 +11,8 @@ from inspect import Parameter
 from typing import Any
 
 from rnncheck.capture import undecorated
-from rnncheck.definitions import is_input_name, is_state_name, words
+from rnncheck.definitions import BEFORE, is_input_name, is_state_name, is_surely_state_name, words
+from rnncheck.reading import stem
 
 POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 FURTHER_WORDS = frozenset(
@@ -139,7 +140,7 @@ def signatures(
         yield ANONYMOUS
         return
     named = [item for item in every if item.kind in (*POSITIONAL, Parameter.KEYWORD_ONLY) and item.name not in given]
-    source = _input(named)
+    source = _input(named, returned)
     if source is None:
         if any(item.kind is Parameter.VAR_POSITIONAL for item in every):
             yield ANONYMOUS
@@ -147,7 +148,7 @@ def signatures(
     annotations = _annotations(function)
     order = tuple(item.name for item in every if item.kind in POSITIONAL)
 
-    def signature(states: Sequence[Parameter], passing: str) -> Signature:
+    def signature(states: Sequence[Parameter], passing: str, source: Parameter = source) -> Signature:
         taken = {source.name, *(item.name for item in states)}
         rest = [item for item in named if item.name not in taken]
         return Signature(
@@ -171,6 +172,12 @@ def signatures(
             yield signature([item], NAMED)
     for states in _states(named, source, returned, rebound):
         yield signature(states, ONE if len(states) == 1 else EACH)
+    # Or the first is the input by its place, since as many come back as there are others.
+    first, *others = [item for item in named if item.kind in POSITIONAL]
+    back = {stem(name) for name in returned if name.isidentifier()}
+    by_place = first is not source and not is_input_name(source.name) and stem(first.name) not in back
+    if by_place and len(returned) == len(others) > 1:
+        yield signature(others, EACH, first)
     if len(named) == 1:
         for item in every:
             if item.kind is Parameter.VAR_POSITIONAL and not is_state_name(item.name):
@@ -181,7 +188,7 @@ def kept(function: Callable[..., Any], given: Sequence[str] = ()) -> list[Signat
     """The signature of a method whose state stays on the cell; none when it takes no input."""
     every = parameters(function)
     named = [item for item in every or () if item.kind in POSITIONAL and item.name not in given]
-    source = _input(named)
+    source = _input(named, ())
     if source is None:
         handed_on = any(item.kind is Parameter.VAR_POSITIONAL for item in every or ())
         return [Signature("input", (), KEPT, ("input",), True)] if handed_on else []
@@ -189,8 +196,13 @@ def kept(function: Callable[..., Any], given: Sequence[str] = ()) -> list[Signat
     return [Signature(source.name, (), KEPT, tuple(item.name for item in named), True, {}, further)]
 
 
-def _input(named: Sequence[Parameter]) -> Parameter | None:
+def _input(named: Sequence[Parameter], returned: Sequence[str]) -> Parameter | None:
     positional = [item for item in named if item.kind in POSITIONAL]
+    # Where all but one come back by their names, that one is the input.
+    stems = {stem(name) for name in returned if name.isidentifier()}
+    left = [item for item in positional if stem(item.name) not in stems]
+    if len(left) == 1 and len(stems) == len(returned) == len(positional) - 1 > 1:
+        return left[0]
     for item in positional:
         if is_input_name(item.name):
             return item
@@ -199,7 +211,7 @@ def _input(named: Sequence[Parameter]) -> Parameter | None:
     others = [item for item in rest if not _is_further(item)]
     # What came before may be fed in as input: the last word, action or output.
     if len(states) > 1 and all(_is_flag(item) or item.default is None for item in rest):
-        return positional[0]
+        return next((item for item in states if not is_surely_state_name(item.name)), positional[0])
     others = others or rest
     return others[0] if others else positional[0] if positional else None
 
@@ -209,10 +221,13 @@ def _states(
 ) -> Iterator[list[Parameter]]:
     rest = [item for item in named if item is not source]
     states = [item for item in rest if is_state_name(item.name) and not _is_flag(item)]
+    coming_back = {word for name in returned for word in words(name)}
+    surely = [item for item in states if is_surely_state_name(item.name)]
+    # The action before, beside a hidden state, goes in and does not come back.
+    states = [item for item in states if item in surely or not surely or not _is_other(item, coming_back)]
     required = [item for item in rest if item.default is Parameter.empty]
     unknown = [item for item in required if item not in states and not _is_further(item)]
     found: list[list[Parameter]] = []
-    coming_back = {word for name in returned for word in words(name)}
     # What is taken by a name and comes back under it with another value is a state, whatever the name.
     handed_back = [item for item in required if item.name in returned and item.name in rebound]
     if any(item not in states and _is_further(item) for item in handed_back):
@@ -221,9 +236,11 @@ def _states(
     also = [item for item in unknown if words(item.name) & coming_back]
     if also and (len(returned) > len(also) or len(also) > 1):
         found += [sorted([*states, *also], key=rest.index)]
+    if 0 < len(surely) < len(states):
+        found.append(surely)
     if len(states) > 1:
         found += [states, [item for item in states if item in required] or states[:1]]
-    found += [[item] for item in states]
+    found += [[item] for item in sorted(states, key=lambda item: item not in surely)]
     if unknown:
         found += [sorted([*states, *unknown], key=rest.index)] if states else [unknown[:1], unknown]
     if not states and not unknown:
@@ -234,6 +251,12 @@ def _states(
         if states not in seen:
             seen.append(states)
             yield states
+
+
+def _is_other(item: Parameter, coming_back: Collection[str]) -> bool:
+    """Whether its name tells what was there before, and nothing of that name comes back."""
+    what = words(item.name) - BEFORE
+    return bool(what) and not what & set(coming_back)
 
 
 def _is_further(item: Parameter) -> bool:

@@ -62,7 +62,7 @@ def asked_for(complaint: str, shape: Shape) -> Shape | None:
         r"cannot be multiplied \(\d+x(\d+) and (\d+)x\d+\)",
         r"In\[0\]: \[(?:\d+,)*(\d+)\], In\[1\]: \[(\d+),",
         r"to have (?:value|shape) \D*(\d+)",
-        r"expected(?: input_size)? (\d+)",
+        r"(?<!unpack \()expected(?: input_size)? (\d+)",
     ):
         match = re.search(text, complaint)
         if match is not None:

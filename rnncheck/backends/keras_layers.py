@@ -6,6 +6,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -125,9 +126,11 @@ class KerasLayers(Backend):
             with contextlib.suppress(Exception):
                 yield "get_initial_state()", self._own_state(own, batch, self.float_dtype(cell))
         if self.declares_state_size(cell):
-            zeros = self._zeros(cell.state_size, batch, self.float_dtype(cell))
-            if zeros is not None:
-                yield "state_size", zeros
+            # What Keras reads as a nest of sizes may be meant as a shape.
+            for size in (cell.state_size, _as_shapes(cell.state_size)):
+                zeros = self._zeros(size, batch, self.float_dtype(cell))
+                if zeros is not None:
+                    yield "state_size", zeros
         known = {"dtype": self.float_dtype(cell)}
         yield from providers.states(cell, batch, x, known, self.is_tensor)
 
@@ -139,6 +142,8 @@ class KerasLayers(Backend):
         """Zeros for a ``state_size``: a whole number, a shape, or a nest of them; None when it is neither."""
         if isinstance(size, (int, np.integer)):
             return self._zero_tensor((batch, int(size)), dtype) if size >= 0 else None
+        if isinstance(size, _Shape):
+            return self._zero_tensor((batch, *size.sizes), dtype)
         if hasattr(size, "as_list"):
             return self._zero_tensor((batch, *size.as_list()), dtype)
         if isinstance(size, dict):
@@ -166,6 +171,29 @@ class KerasLayers(Backend):
         if any(tuple(leaf.shape[:2]) != tuple(sequence.shape[:2]) for leaf in leaves):
             return [None] * len(inputs), last
         return [found.build([leaf[:, at] for leaf in leaves]) for at in range(len(inputs))], last
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """The shape of a row of one slot."""
+
+    sizes: tuple[int, ...]
+
+
+def _as_shapes(size: Any) -> Any:
+    """A nest of sizes with each tuple of whole numbers inside it as one shape; None where there is no such tuple."""
+    if not isinstance(size, (list, tuple)) or not any(isinstance(part, (list, tuple)) for part in size):
+        return None
+    shapes = [_Shape(tuple(map(int, part))) if _is_shape(part) else part for part in size]
+    return shapes if any(isinstance(part, _Shape) for part in shapes) else None
+
+
+def _is_shape(part: Any) -> bool:
+    return (
+        isinstance(part, (list, tuple))
+        and len(part) > 1
+        and all(isinstance(size, (int, np.integer)) and size > 0 for size in part)
+    )
 
 
 def _takes_one_shape(build: Any) -> bool:

@@ -96,7 +96,7 @@ def _attempts(
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
             word = parameter.name.lower()
-            taken = batch in named.values()
+            taken = any(value is batch for value in named.values())
             if word in BATCH_WORDS and not (taken and word in SIZE_WORDS):
                 named[parameter.name] = batch
             elif word in known:

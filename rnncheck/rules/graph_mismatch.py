@@ -48,16 +48,19 @@ def check(trace: Trace) -> Iterator[Finding]:
         return
     method = trace.method
     if found.refused is not None:
-        message = f"{found.way} refuses the cell: {found.refused}"
+        made = " without a first state" if found.start else ""
+        message = f"{found.way} refuses the cell{made}: {found.refused}"
     else:
         message = f"{found.way} gives other numbers than {method.name}() step by step: they differ by {found.gap:.2g}."
     yield Finding(
         rule=RULE.id,
-        severity="error",
+        severity="warning" if found.start else "error",
         message=message,
         location=at(trace, found.span),
         steps=(0, trace.last_step),
-        suggestion="keep what changes from step to step in the state, and leave branches on values to the framework "
+        suggestion="define get_initial_state(batch_size), which makes the first state"
+        if found.start
+        else "keep what changes from step to step in the state, and leave branches on values to the framework "
         "(where, cond)",
         evidence={"form": found.way, "refused": found.refused, "largest_difference": found.gap},
         explained_by="leaked-state" if trace.leak is not None else None,
@@ -69,5 +72,9 @@ def _inapplicable(trace: Trace) -> str | None:
 
 
 RULE = Rule(
-    "graph-mismatch", "eager, traced and driven by the framework, the cell gives other numbers", check, _inapplicable
+    "graph-mismatch",
+    "eager, traced and driven by the framework, the cell gives other numbers",
+    check,
+    _inapplicable,
+    severities=("error", "warning"),
 )

@@ -3,7 +3,9 @@
 ## What it does
 
 Looks for ``state_size`` on a cell that is a ``keras.layers.Layer``. Where it is missing, the size is inferred
-(from ``units`` and its like, from how ``states`` is taken apart, by trying) and every other check goes on.
+(from ``units`` and its like, from how ``states`` is taken apart, by trying) and every other check goes on. A
+``keras.Model``, and a layer that hands out its first state in a way of its own (``init_hidden``), are driven by the
+user's own loop, and nothing is said of them.
 
 ## Why it is bad
 
@@ -48,9 +50,15 @@ def check(trace: Trace) -> Iterator[Finding]:
         severity="error",
         message=f"{method.class_name} has no state_size, so keras.layers.RNN refuses it.",
         location=Location(method.path, method.class_line or method.line, 1, method.class_line or method.line),
-        suggestion=f"self.state_size = {written}",
+        suggestion=f"self.state_size = {written}"
+        + (", and get_initial_state(batch_size) for what has several axes" if _has_axes(trace) else ""),
         evidence={"inferred": [list(slot.shape) for slot in trace.slots]},
     )
+
+
+def _has_axes(trace: Trace) -> bool:
+    """Keras makes vectors alone of a ``state_size``."""
+    return any(len(slot.shape) > 1 for slot in trace.slots)
 
 
 def _size(trace: Trace, slot: Slot) -> str:

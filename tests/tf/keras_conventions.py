@@ -2673,3 +2673,49 @@ class DecayingOnly(Decaying):
         x_hat = m * x + (1 - m) * ops.exp(-ops.relu(self.decay_x(delta))) * last
         out, _ = self.cell(ops.concatenate([x_hat, m], axis=-1), [h * ops.exp(-ops.relu(self.decay_h(delta)))])
         return out, [h, m * x + (1 - m) * last]  # expect: returned-old-state error 0
+
+
+class DrivenByItsOwnLoop(keras.Model):
+    """A recurrent actor, which nobody hands to ``keras.layers.RNN``."""
+
+    def __init__(self, num_actions, rnn_units=16):
+        super().__init__()
+        self.rnn_units = rnn_units
+        self.core, self.head = layers.LSTMCell(rnn_units), layers.Dense(num_actions)
+
+    def call(self, obs, state):
+        x, state = self.core(obs, state)
+        return self.head(x), state
+
+
+class HandsOutItsFirstState(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.cell = layers.LSTMCell(units)
+
+    def init_hidden(self, batch_size):
+        return ops.zeros((batch_size, self.units)), ops.zeros((batch_size, self.units))
+
+    def call(self, x, hidden):
+        h, [h, c] = self.cell(x, list(hidden))
+        return h, (h, c)
+
+
+class DeclaresAShape(layers.Layer):
+    """A tuple of sizes is a shape to whoever wrote it, and a nest to Keras, which makes no first state of it."""
+
+    def __init__(self, d_model, d_conv=3, **kwargs):
+        super().__init__(**kwargs)
+        self.inner, self.window = d_model, d_conv
+        self.state_size = [(self.inner, self.window), self.inner]
+        self.project = layers.Dense(self.inner)
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(self.inner, self.window), name="kernel")
+
+    def call(self, u, states):  # expect: graph-mismatch warning
+        seen, h = states
+        seen = ops.concatenate([seen[..., 1:], self.project(u)[..., None]], axis=-1)
+        h = 0.9 * h + ops.tanh(ops.sum(seen * self.kernel, axis=-1))
+        return h, [seen, h]

@@ -3545,3 +3545,141 @@ class TakesTimesWithItsInputAndForgets(nn.Module):
         dt, x = inputs
         new = h + torch.sigmoid(dt) * (self.cell(x, h) - h)
         return new, h  # expect: returned-old-state error 0
+
+
+class ReturnsTheStateBeforeWhatItReads(nn.Module):
+    """h and then a function of it: the state is what is called as the argument."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.i = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x, h):
+        h = 0.95 * h + self.i(x)
+        return h, torch.exp(3 * h)
+
+
+class ReturnsTheOldStateBeforeWhatItReads(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.i, self.h = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        new_h = torch.tanh(self.i(x) + self.h(h))
+        return h, torch.sigmoid(new_h)  # expect: returned-old-state error 0
+
+
+class IntegratesAVoltage(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.i = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x, v):
+        v = 0.9 * v + self.i(x)
+        s = torch.sigmoid(4 * (v - 1))
+        v = v - s.detach()
+        return v, s
+
+
+class MixesRowsOfEqualSizes(nn.Module):
+    """Input and state are of one size, which is none that is tried first."""
+
+    def __init__(self, input_size=16, hidden_size=16):
+        super().__init__()
+        self.i, self.h = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        return torch.tanh(self.i(x) + self.h(h) + h.mean(0))  # expect: batch-leak
+
+
+class RetainsOuterProducts(nn.Module):
+    """One step of a sequence ``(batch, 1, width)``, of which the code does not tell."""
+
+    def __init__(self, hidden_size, gamma=0.9):
+        super().__init__()
+        self.gamma = gamma
+        size = hidden_size, hidden_size
+        self.q, self.k, self.v = (nn.Parameter(torch.randn(size) / hidden_size) for _ in range(3))
+
+    def forward(self, x_n, s_n_1):
+        s_n = self.gamma * s_n_1 + (x_n @ self.k).transpose(-1, -2) @ (x_n @ self.v)
+        return (x_n @ self.q) @ s_n, s_n
+
+
+class StartsFromItsInput(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def init_hidden(self, x, batch_size):
+        return x.new_zeros(batch_size, self.cell.hidden_size)
+
+    def forward(self, x, h):
+        return self.cell(x, h)
+
+
+class TakesItsLastAction(nn.Module):
+    def __init__(self, obs_dim, action_dim, hidden_size):
+        super().__init__()
+        self.g = nn.Linear(obs_dim + action_dim + hidden_size, hidden_size)
+
+    def forward(self, obs, prev_action, hidden):
+        return torch.tanh(self.g(torch.cat([obs, prev_action, hidden], -1)))
+
+
+class TakesItsLastActionAndForgets(nn.Module):
+    def __init__(self, obs_dim, action_dim, hidden_size):
+        super().__init__()
+        self.g = nn.Linear(obs_dim + action_dim, hidden_size)
+
+    def forward(self, obs, prev_action, hidden):
+        return torch.tanh(self.g(torch.cat([obs, prev_action], -1)))  # expect: ignored-recurrence error 0
+
+
+class TakesWhatIsBelow(nn.Module):
+    """All but the first come back, in their order."""
+
+    def __init__(self, bottom_size, hidden_size):
+        super().__init__()
+        self.i, self.h = nn.Linear(bottom_size, 4 * hidden_size + 1), nn.Linear(hidden_size, 4 * hidden_size + 1)
+
+    def forward(self, h_bottom, h, c, z):
+        s = self.i(h_bottom) + self.h(h)
+        f, i, o, g = s[:, :-1].chunk(4, 1)
+        kept = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        c_new = z * (i.sigmoid() * g.tanh()) + (1 - z) * kept
+        return o.sigmoid() * c_new.tanh(), c_new, s[:, -1:].sigmoid()
+
+
+class StepsWithoutForward(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.a, self.b = nn.Linear(input_size, hidden_size), nn.Parameter(torch.full((hidden_size,), 0.9))
+
+    def step(self, x_t, S):
+        S = self.b * S + self.a(x_t)
+        return S.tanh(), S
+
+
+class RestsAfterASpike(nn.Module):
+    """The steps that it still rests are read by a comparison alone: detached, they lose nothing."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.i = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x, state):
+        v, r = state
+        v = 0.9 * v + self.i(x)
+        z = torch.where(r > 0, torch.zeros_like(v), torch.sigmoid(4 * (v - 1)))
+        r = torch.clamp(r + 2 * z - 1, 0.0, 2.0).detach()
+        return z, (v - z, r)
+
+
+class TakesAStateThatIsNamedAsAnInput(nn.Module):
+    def __init__(self, embed_dim, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(embed_dim, hidden_size)
+
+    def forward(self, embed, reset_mask, in_state):
+        return self.cell(embed, in_state * reset_mask)
