@@ -66,6 +66,9 @@ def _only_counts(lab: Lab, probe: Probe, slot: int, gradients: Gradients) -> boo
     others = [row for target, row in enumerate(gradients.sources) if target != slot]
     if not others or any(row[slot] is not None for row in others) or probe.start.arrays[slot].dtype.kind != "f":
         return False
+    # Where nothing leads to them, what was cut off may have been a surrogate's gradient.
+    if any(all(gradient is None for gradient in row) for row in others):
+        return False
     rng, before = np.random.default_rng(0), probe.start.arrays[slot]
     # A value that was reached may lie on the threshold itself.
     values = rng.standard_normal(before.shape).astype(before.dtype)

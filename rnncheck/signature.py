@@ -198,14 +198,14 @@ def kept(function: Callable[..., Any], given: Sequence[str] = ()) -> list[Signat
 
 def _input(named: Sequence[Parameter], returned: Sequence[str]) -> Parameter | None:
     positional = [item for item in named if item.kind in POSITIONAL]
-    # Where all but one come back by their names, that one is the input.
-    stems = {stem(name) for name in returned if name.isidentifier()}
-    left = [item for item in positional if stem(item.name) not in stems]
-    if len(left) == 1 and len(stems) == len(returned) == len(positional) - 1 > 1:
-        return left[0]
     for item in positional:
         if is_input_name(item.name):
             return item
+    # Where all but one come back by their names, that one is the input.
+    stems = {stem(name) for name in returned if name.isidentifier()}
+    left = [item for item in positional if stem(item.name) not in stems]
+    if len(left) == 1 and not _is_flag(left[0]) and len(stems) == len(returned) == len(positional) - 1 > 1:
+        return left[0]
     states = [item for item in positional if is_state_name(item.name)]
     rest = [item for item in positional if item not in states]
     others = [item for item in rest if not _is_further(item)]
