@@ -226,7 +226,9 @@ class Search:
                 ways = list(signature.signatures(function, tuple(given), names, rebound))
             for way in ways:
                 parts = input_parts(self.cell, method, way.input)
-                callee = Callee(self.backend, self.cell, method, dataclasses.replace(way, parts=parts))
+                callee = Callee(
+                    self.backend, self.cell, method, dataclasses.replace(way, parts=parts) if parts else way
+                )
                 for form in _ordered(forms, callee):
                     yield from self._filled(dataclasses.replace(callee, form=form), effort)
 
@@ -324,7 +326,7 @@ class Search:
             _, found, following = bound.split(again)
         # A state that nobody named, and an input laid out as few take it, must prove to be what they are taken for.
         unnamed = callee.signature.passing == LIST and not is_state_name(callee.signature.state)
-        unlikely = unnamed or callee.signature is ANONYMOUS or form.layout in ("columns", "single")
+        unlikely = unnamed or callee.signature == ANONYMOUS or form.layout in ("columns", "single")
         if unlikely and not self._reads(bound):
             raise NotAccepted("takes a state that has no effect, without a name to tell that it is one.")
         return bound

@@ -20,8 +20,6 @@ if __name__ == "__main__":
         os.dup2(nothing, 2)
     os.close(nothing)
     sys.path[:] = pickle.load(asked)
-    # Under it TensorFlow aborts where a convolution is given a state of another rank, instead of raising.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
     from rnncheck.worker import serve
 
