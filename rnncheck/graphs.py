@@ -55,7 +55,8 @@ def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: st
             continue  # It has no such form.
         except Exception as error:
             line = usertrace.line_in(error, path) or _complained(lab, error) if path else None
-            start = own_start and way not in compilers and _takes(lab, way)
+            # What the cell itself makes of its first state is its own.
+            start = own_start and line is None and way not in compilers and _takes(lab, way)
             return Mismatch(way, usertrace.summary(error), source.span(path, line), None, start)
         finally:
             kept.restore()
