@@ -120,6 +120,11 @@ def code_of(function: Any) -> CodeType | None:
     return code if isinstance(code, CodeType) else None
 
 
+def is_method(value: Any) -> bool:
+    """Whether an attribute of a class is a method of its instances in Python, under whatever decorators."""
+    return not isinstance(value, (staticmethod, classmethod, property, type)) and code_of(value) is not None
+
+
 def undecorated(function: Any) -> Any:
     """The user's function under the decorator that Sonnet puts around every method, which keeps it in a closure
     and has no signature."""

@@ -231,18 +231,18 @@ def _in_their_order(
     result = list(ordered)
     for left, right in itertools.combinations([slot for slot, every in enumerate(ordered) if every], 2):
         one, other = result[left][0], result[right][0]
-        unnamed = not (_affinity(one.name, names[left]) or _affinity(other.name, names[right]))
-        if one.line != other.line or not unnamed or not (one.is_update and other.is_update):
+        named = _affinity(one.name, names[left]) or _affinity(other.name, names[right])
+        made = [item.key for item in candidates[left]]
+        if named or one.line != other.line or other.key not in made or made.index(other.key) > made.index(one.key):
             continue
-        keys = [item.key for item in candidates[left]]
-        swapped = [
-            tuple(sorted(result[slot], key=lambda item: item.key != wanted.key))
-            for slot, wanted in ((left, other), (right, one))
-        ]
-        same = swapped[0][0].key == other.key and swapped[1][0].key == one.key
-        if same and swapped[0][0].is_update and swapped[1][0].is_update and keys.index(other.key) < keys.index(one.key):
-            result[left], result[right] = swapped
+        exchanged = _led_by(result[left], other), _led_by(result[right], one)
+        if all(every[0].is_update for every in exchanged):
+            result[left], result[right] = exchanged
     return result
+
+
+def _led_by(every: Sequence[Computed], wanted: Computed) -> tuple[Computed, ...]:
+    return tuple(sorted(every, key=lambda item: item.key != wanted.key))
 
 
 def produced(step: Step, path: str | None) -> tuple[Span | None, ...]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rnncheck.capture import undecorated
+from rnncheck.capture import is_method, undecorated
 
 FRAMEWORKS = ("torch", "keras", "tensorflow", "tf_keras", "sonnet")
 STATE_WORDS = frozenset(
@@ -128,6 +128,15 @@ def words(name: str) -> set[str]:
     return {part.lower() for part in re.findall(r"[A-Z]?[a-z]+\d?|[A-Z]+(?![a-z])\d?|[a-z]\w?", name)}
 
 
+NEWER = frozenset("new next updated cur curr current out t tp1 n".split())
+"""Words that tell the new value of something from the old one."""
+
+
+def stem(name: str) -> frozenset[str]:
+    """The words of a variable but those that tell its new value from its old one."""
+    return frozenset(words(name) - NEWER) or frozenset([name])
+
+
 def is_state_name(name: str) -> bool:
     return bool(words(name) & STATE_WORDS) and not is_input_name(name)
 
@@ -218,7 +227,7 @@ def is_cell_class(cls: type) -> bool:
         for base in cls.__mro__
         if not is_framework(base)
         for name, value in vars(base).items()
-        if is_step_name(name) and inspect.isfunction(undecorated(value))
+        if is_step_name(name) and is_method(value)
     ]
     own = method is not None and (_root(method) not in FRAMEWORKS or any(map(_is_framework_cell, cls.__mro__)))
     return any(map(_takes_state, [method, *steps] if own else steps))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import inspect
 import itertools
 import math
 import time
@@ -20,7 +19,7 @@ import numpy as np
 
 from rnncheck import further, initial_state, layers, rows, signature, source, structure, usage, usertrace
 from rnncheck.backends.base import Array, Backend, Tensor
-from rnncheck.capture import code_of, undecorated
+from rnncheck.capture import code_of, is_method
 from rnncheck.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
 from rnncheck.definitions import is_framework, is_state_name, is_step_name, words
 from rnncheck.errors import CallError
@@ -535,7 +534,7 @@ def _steps(cell: Any) -> list[str]:
         if is_framework(base):
             break
         for name, value in vars(base).items():
-            named = is_step_name(name) and inspect.isfunction(undecorated(value)) and name not in found
+            named = is_step_name(name) and is_method(value) and name not in found
             if named and any(way.states for way in signature.signatures(getattr(cell, name))):
                 found.append(name)
     return sorted(found, key=lambda name: "step" not in words(name))

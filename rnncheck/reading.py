@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rnncheck.definitions import is_state_name, words
+from rnncheck.definitions import is_state_name, stem
 
 Place = int | tuple[int, int] | str | None
 
@@ -125,10 +125,6 @@ def _score(at: Place, count: int, called: Sequence[bool]) -> int:
     )
 
 
-NEWER = frozenset("new next updated cur curr current out t tp1 n".split())
-"""Words that tell the new value of something from the old one."""
-
-
 def _called(names: Sequence[str], taken: Sequence[str]) -> list[bool]:
     """Which of the returned expressions are called states: those that are called as what was taken, or where there is
     none those with a word for one."""
@@ -142,8 +138,3 @@ def _is_alike(expression: str, taken: Sequence[str]) -> bool:
     parts = node.elts if isinstance(node, (ast.Tuple, ast.List)) else [node]
     stems = [stem(name) for name in taken]
     return bool(parts) and all(isinstance(part, ast.Name) and stem(part.id) in stems for part in parts)
-
-
-def stem(name: str) -> frozenset[str]:
-    """The words of a variable but those that tell its new value from its old one."""
-    return frozenset(words(name) - NEWER) or frozenset([name])

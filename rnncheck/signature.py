@@ -11,8 +11,7 @@ from inspect import Parameter
 from typing import Any
 
 from rnncheck.capture import undecorated
-from rnncheck.definitions import BEFORE, is_input_name, is_state_name, is_surely_state_name, words
-from rnncheck.reading import stem
+from rnncheck.definitions import BEFORE, is_input_name, is_state_name, is_surely_state_name, stem, words
 
 POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 FURTHER_WORDS = frozenset(

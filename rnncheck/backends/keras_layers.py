@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -134,9 +135,9 @@ class KerasLayers(Backend):
         known = {"dtype": self.float_dtype(cell)}
         yield from providers.states(cell, batch, x, known, self.is_tensor)
 
+    @abstractmethod
     def _own_state(self, get_initial_state: Any, batch: int, dtype: str) -> Any:
         """What ``get_initial_state`` answers when it is called as ``keras.layers.RNN`` calls it."""
-        raise NotImplementedError
 
     def _zeros(self, size: Any, batch: int, dtype: str) -> Any:
         """Zeros for a ``state_size``: a whole number, a shape, or a nest of them; None when it is neither."""

@@ -221,7 +221,9 @@ def test_a_class_that_may_be_a_cell_is_told_of(rnncheck, write) -> None:
     write("cells.py", HEALTHY + "\n\nclass Odd(HealthyCell):\n    def forward(self, u, y):\n        return y\n")
     done = rnncheck("cells.py", "--output-format", "concise")
     assert (done.status, done.out) == (0, "")
-    assert "not checked, as no argument is named like a state: cells.py:Odd" in done.err
+    assert (
+        "not checked, as no argument is named like a state: cells.py:Odd (name it as a target to check it)" in done.err
+    )
 
 
 STEPS = """

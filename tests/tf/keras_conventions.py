@@ -2719,3 +2719,16 @@ class DeclaresAShape(layers.Layer):
         seen = ops.concatenate([seen[..., 1:], self.project(u)[..., None]], axis=-1)
         h = 0.9 * h + ops.tanh(ops.sum(seen * self.kernel, axis=-1))
         return h, [seen, h]
+
+
+class StepsInAGraph(tf.Module):
+    """Its steps are functions of TensorFlow."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = tf.Variable(tf.random.normal((input_size + hidden_size, hidden_size), stddev=0.3))
+
+    @tf.function
+    def step(self, x, state):
+        new = tf.tanh(tf.concat([x, state], -1) @ self.w)
+        return new, state  # expect: returned-old-state error 0

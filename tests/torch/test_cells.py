@@ -67,6 +67,7 @@ def test_a_repaired_cell_is_clean(cell: Any, seed: int) -> None:
         ("ForgetsItsFastWeights", "return h, (h, new_fast)"),
         ("WipesItsState", "return new in its place"),
         ("StartsAnewEachStep", "return y, y"),
+        ("ForgetsItsLargestGate", "return c, (c, m_new)"),
         ("TwoOfOneStatement", "return self.head(a), (a, b)"),
         ("NeverReads", "z = self.i2h(x) + self.h2h(h)"),
         ("ForgetsOneSlot", "gates = self.x(x) + self.h(h)"),

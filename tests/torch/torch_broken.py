@@ -415,5 +415,20 @@ class TakesItsMaskBothWays(nn.Module):
         return h_new * m + h * (1 - m), c * m + c_new * (1 - m)  # expect: returned-old-state error 1
 
 
+class ForgetsItsLargestGate(nn.Module):
+    """The new value is a maximum, which mostly takes no notice of the old one."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.v, self.gates = nn.Linear(input_size, hidden_size), nn.Linear(input_size, 2 * hidden_size)
+
+    def forward(self, x, state):
+        c, m = state
+        i, f = self.gates(x).chunk(2, 1)
+        m_new = torch.maximum(f - 6 + m, i)
+        c = torch.exp(f - 6 + m - m_new) * c + torch.exp(i - m_new) * self.v(x)
+        return c, (c, m)  # expect: returned-old-state error 1
+
+
 def factory():
     return ReturnsOldH(3, 4)

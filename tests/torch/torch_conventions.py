@@ -3683,3 +3683,19 @@ class TakesAStateThatIsNamedAsAnInput(nn.Module):
 
     def forward(self, embed, reset_mask, in_state):
         return self.cell(embed, in_state * reset_mask)
+
+
+class ImaginesFromItsLastAction(nn.Module):
+    """Two arguments of what was before: the one that comes back is the state."""
+
+    def __init__(self, action_dim, deter=12, stoch=6):
+        super().__init__()
+        self.deter, self.stoch = deter, stoch
+        self.cell, self.prior = nn.GRUCell(stoch + action_dim, deter), nn.Linear(deter, stoch)
+
+    def initial(self, batch_size):
+        return {"deter": torch.zeros(batch_size, self.deter), "stoch": torch.zeros(batch_size, self.stoch)}
+
+    def img_step(self, prev_state, prev_action):
+        deter = self.cell(torch.cat([prev_state["stoch"], prev_action], -1), prev_state["deter"])
+        return {"deter": deter, "stoch": self.prior(deter)}

@@ -2083,6 +2083,28 @@ class NormalisesItsInput(NormalisesItsDriveOverTheBatch):
         return torch.tanh(self.norm(self.i2h(input)) + self.h2h(hx))
 
 
+class SpikesForTheOppositeRow(nn.Module):
+    """Of three rows the one in the middle keeps its own spikes, and no small change makes any."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.fc, self.rec = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, state):
+        mem, spikes = state
+        mem = 0.8 * mem + self.fc(x) + self.rec(spikes)
+        spikes = (mem > 0.5).float().flip(0)  # expect: batch-leak
+        return spikes, (mem, spikes)
+
+
+class SpikesForTheOppositeRowRepaired(SpikesForTheOppositeRow):
+    def forward(self, x, state):
+        mem, spikes = state
+        mem = 0.8 * mem + self.fc(x) + self.rec(spikes)
+        spikes = (mem > 0.5).float()
+        return spikes, (mem, spikes)
+
+
 # 8. wrong-state-structure
 
 

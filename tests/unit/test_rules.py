@@ -630,6 +630,11 @@ class TestMissingStateSize:
     def test_an_unknown_attribute_is_written_as_a_number(self) -> None:
         assert only(trace(declaration=Declaration(True, False))).suggestion == "self.state_size = 8"
 
+    def test_of_several_axes_keras_makes_no_state(self) -> None:
+        given = trace(declaration=Declaration(True, False))
+        image = dataclasses.replace(given, slots=(dataclasses.replace(given.slots[0], shape=(6, 7, 4)),))
+        assert "get_initial_state(batch_size)" in (only(image).suggestion or "")
+
     def test_a_declared_one_passes(self) -> None:
         assert found(trace(declaration=Declaration(True, True))) == []
 
