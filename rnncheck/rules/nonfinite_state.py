@@ -49,7 +49,7 @@ def check(trace: Trace) -> Iterator[Finding]:
             yield _of_gradient(trace, trace.gradient_fault)
         return
     slot = None if fault.slot is None else trace.slots[fault.slot]
-    where = f" in {slot.name}" if slot else ""
+    where = f" in state {slot.name}" if slot else ""
     yield Finding(
         rule=RULE.id,
         severity="error",
