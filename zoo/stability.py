@@ -3,7 +3,7 @@
     python zoo/stability.py --seeds 200
     python zoo/stability.py --seeds 200 --only sample_cells
 
-What is through is written down in ``.stability.jsonl``, fifty seeds of an entry at a time, so that a run that was
+What is through is written down in ``.stability.jsonl``, a hundred seeds of an entry at a time, so that a run that was
 stopped goes on where it was; what another version of rnncheck said is not used. A run over all entries writes
 ``docs/stability.md``. Exit status: 1 if a seed changed a verdict or there was none.
 """
@@ -31,7 +31,7 @@ from zoo import HERE, Entry, Seen, entries
 
 ROOT = HERE.parent
 DONE = ROOT / ".stability.jsonl"
-TOGETHER = 50
+TOGETHER = 100
 """How many seeds one process tries."""
 COMMAND_LINE = range(0)
 

@@ -57,7 +57,7 @@ DEEDS: dict[str, tuple[str, str]] = {
     "Interrupts": ("raise KeyboardInterrupt", "The target raised KeyboardInterrupt (cells.py:{line})."),
     "FillsMemory": (
         "self.kept = getattr(self, 'kept', [])\n        while True: self.kept.append(b'x' * 10**8)",
-        "took more than 2 GiB of memory",
+        "took more than 1 GiB of memory",
     ),
     "AsksForTooMuch": ("torch.empty(10**13)", "can't allocate memory"),
     "ClosesEverything": ("os.closerange(3, 256)", "the process"),
@@ -101,7 +101,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any, float]:
     text = cells({name: deed for name, (deed, _) in DEEDS.items()} | HARMLESS)
     (folder / "cells.py").write_text(text)
     started = time.monotonic()
-    done = run(folder, "cells.py", "--output-format", "json", "--timeout", "5", "--memory", "2G")
+    done = run(folder, "cells.py", "--output-format", "json", "--timeout", "5", "--memory", "1G")
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     return text, json.loads(done.stdout), time.monotonic() - started

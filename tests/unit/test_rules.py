@@ -334,7 +334,7 @@ class TestFaults:
                 "state c went in as 3x8 (as init_hidden() says) and came back as 3x4 at step 0",
             ),
             ("state-dtype-mismatch", 1, "takes c as 3x8 and returns it as 3x4"),
-            ("nonfinite-state", 0, "gives 3x4 in h at step 0"),
+            ("nonfinite-state", 0, "gives 3x4 in state h at step 0"),
         ],
     )
     def test_one_error_on_its_line(self, rule: str, slot: int | None, words: str) -> None:
