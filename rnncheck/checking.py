@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import linecache
 import math
 import os
@@ -55,22 +56,37 @@ def check_target(
         except Exception as error:
             yield no_verdict(text, _own_defect(error), settings)
             return
-        for index, item in enumerate(loaded[skip:], skip + 1):
-            name = (item.target or text) if isinstance(item, RnncheckError) else item.name
-            announce(Step("checking", name, len(loaded) - index))
-            try:
-                if isinstance(item, RnncheckError):
-                    yield no_verdict(name, item, settings)
-                else:
-                    yield check_loaded(item, settings)
-            except KeyboardInterrupt as error:
-                if interruptible:
-                    raise
-                yield no_verdict(name, _interrupted(error), settings)
+        with _frozen():
+            for index, item in enumerate(loaded[skip:], skip + 1):
+                name = (item.target or text) if isinstance(item, RnncheckError) else item.name
+                announce(Step("checking", name, len(loaded) - index))
+                try:
+                    if isinstance(item, RnncheckError):
+                        yield no_verdict(name, item, settings)
+                    else:
+                        yield check_loaded(item, settings)
+                except KeyboardInterrupt as error:
+                    if interruptible:
+                        raise
+                    yield no_verdict(name, _interrupted(error), settings)
 
 
 def _interrupted(error: KeyboardInterrupt) -> RnncheckError:
     return RnncheckError(f"The target raised KeyboardInterrupt ({usertrace.place(error)}).")
+
+
+@contextlib.contextmanager
+def _frozen() -> Iterator[None]:
+    """Within the block the garbage collector passes over what is already there, a framework's many objects above all:
+    of a check of many cells that is a tenth of the time."""
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextlib.contextmanager

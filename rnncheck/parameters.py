@@ -223,7 +223,7 @@ def is_size(parameter: Parameter) -> bool:
         return False
     for node in source.inside(tree):
         parts: list[ast.expr] = []
-        if isinstance(node, ast.Call) and _SIZED.fullmatch(ast.unparse(node.func).rpartition(".")[2]):
+        if isinstance(node, ast.Call) and _SIZED.fullmatch(source.called_name(node)):
             parts = [*node.args, *(word.value for word in node.keywords)]
         elif isinstance(node, ast.BinOp) and isinstance(node.op, (ast.FloorDiv, ast.Mod)):
             parts = [node.left, node.right]

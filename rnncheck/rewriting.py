@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 
-from rnncheck.source import statement
+from rnncheck.source import called_name, statement
 
 
 def rewrite_return(path: str | None, line: int, replacements: Mapping[str, str], *, listed: bool = False) -> str | None:
@@ -97,7 +97,7 @@ def add_term(path: str | None, line: int, term: str) -> str | None:
 
 def _visit_call(expression: ast.Call, visit: Callable[[ast.expr], ast.expr]) -> None:
     """Only through what keeps values as they are: a constructor of a state, a clone, an identity."""
-    name = ast.unparse(expression.func).rpartition(".")[2]
+    name = called_name(expression)
     if name in ("clone", "detach", "contiguous") and isinstance(expression.func, ast.Attribute):
         expression.func.value = visit(expression.func.value)
     if name[:1].isupper() or name in ("tuple", "list", "dict", "identity"):

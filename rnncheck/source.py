@@ -83,6 +83,12 @@ def inside(node: ast.AST) -> tuple[ast.AST, ...]:
     return tuple(ast.walk(node))
 
 
+def called_name(call: ast.Call) -> str:
+    """The last name of what is called, ``Linear`` of ``nn.Linear(8, 8)``; empty where it is no name."""
+    function = call.func
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
 def statement(path: str | None, line: int | None) -> ast.stmt | None:
     """The innermost statement that covers a line."""
     return _file(path).innermost.get(line) if path is not None and line is not None else None
@@ -115,7 +121,7 @@ def mentions(path: str | None, line: int, expressions: Sequence[str]) -> bool:
         and (part.attr in TENSOR_ATTRIBUTES or part.attr.startswith(("size", "new_")))
     }
     for call in ast.walk(value):
-        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in ("shape", "len", "size", "rank"):
+        if isinstance(call, ast.Call) and called_name(call) in ("shape", "len", "size", "rank"):
             about |= {id(argument) for argument in call.args}
     parts = [part for part in ast.walk(value) if isinstance(part, ast.expr) and id(part) not in about]
     return any(ast.unparse(part) in expressions for part in parts)
@@ -179,7 +185,7 @@ def cuts_a_difference(path: str | None, where: Span | None) -> bool:
     """Whether a statement takes a difference out of the graph, ``(a - b).detach()``."""
     node = statement(path, where.line) if where is not None else None
     for call in ast.walk(node) if node is not None else ():
-        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in ("detach", "stop_gradient"):
+        if isinstance(call, ast.Call) and called_name(call) in ("detach", "stop_gradient"):
             values = call.args[:1] or ([call.func.value] if isinstance(call.func, ast.Attribute) else [])
             if any(isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub) for value in values):
                 return True

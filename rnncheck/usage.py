@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from rnncheck.definitions import is_reset_name
 from rnncheck.source import TENSOR_ATTRIBUTES, class_bodies, inside
@@ -108,14 +108,17 @@ def given_values(function: ast.FunctionDef) -> frozenset[str]:
     )
 
 
-def _own(function: ast.FunctionDef) -> Iterator[ast.AST]:
+@functools.lru_cache(maxsize=256)
+def _own(function: ast.FunctionDef) -> Sequence[ast.AST]:
     """The nodes of a function, but for those of functions inside it."""
+    nodes: list[ast.AST] = []
     waiting: list[ast.AST] = list(function.body)
     while waiting:
         node = waiting.pop()
-        yield node
+        nodes.append(node)
         if not isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
             waiting.extend(ast.iter_child_nodes(node))
+    return nodes
 
 
 LENGTH = re.compile(r"seq|time|step|len|^[tTlL]$")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import sys
@@ -25,6 +26,7 @@ def process() -> dict[str, Any]:
         "recursion": sys.getrecursionlimit(),
         "trace": (sys.gettrace(), sys.getprofile()),
         "threads": threading.active_count(),
+        "collector": (gc.isenabled(), gc.get_freeze_count() > 0),
     }
 
 

@@ -99,11 +99,7 @@ def _told(frame: FrameType, name: str) -> str | None:
     if not isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr)):
         return None
     copied = ast.parse(ast.unparse(node)).body[0]
-    calls = [
-        part
-        for part in ast.walk(copied)
-        if isinstance(part, ast.Call) and ast.unparse(part.func).rpartition(".")[2] == name
-    ]
+    calls = [part for part in ast.walk(copied) if isinstance(part, ast.Call) and source.called_name(part) == name]
     told = any(keyword.arg in ("training", None) for call in calls for keyword in call.keywords)
     starred = any(isinstance(part, ast.Starred) for call in calls for part in call.args)
     if not calls or told or starred or any(len(call.args) > PLACE for call in calls):

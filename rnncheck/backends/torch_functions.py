@@ -44,7 +44,9 @@ class Call:
 
 def met(targets: Iterable[Tensor]) -> tuple[type, ...]:
     """The functions, other than the framework's own, that lie on the way of the gradients."""
-    if not any(_own(function) for function in torch.autograd.Function.__subclasses__()):
+    others = set(torch.autograd.Function.__subclasses__()) - _theirs
+    _theirs.update(function for function in others if not _own(function))
+    if others <= _theirs:
         return ()
     waiting = [tensor.grad_fn for tensor in targets if tensor.grad_fn is not None]
     seen = set(waiting)
@@ -58,6 +60,10 @@ def met(targets: Iterable[Tensor]) -> tuple[type, ...]:
         seen |= following
         waiting += following
     return tuple(found)
+
+
+_theirs: set[type] = set()
+"""The frameworks' own, of which there are hundreds."""
 
 
 def _own(function: type) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import left_behind
@@ -147,3 +149,19 @@ def test_checking_a_class_draws_no_random_numbers_of_yours() -> None:
     torch.manual_seed(3)
     rnncheck.check(Plain, backend="torch")
     assert torch.equal(torch.randn(4), wanted)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_garbage_collector_takes_what_it_took(tmp_path: Path, frozen: bool) -> None:
+    path = tmp_path / "cells.py"
+    path.write_text(
+        "import gc\nfrom torch import nn\nclass Cell(nn.GRUCell):\n"
+        "    def forward(self, x, h):\n        assert gc.get_freeze_count()\n        return super().forward(x, h)\n"
+    )
+    if frozen:
+        gc.freeze()
+    try:
+        assert [result.verdict for result in rnncheck.check(str(path)).results] == ["clean"]
+        assert (gc.get_freeze_count() > 0) == frozen
+    finally:
+        gc.unfreeze()
