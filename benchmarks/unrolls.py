@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import runpy
 import statistics
 import sys
 import tempfile
@@ -77,31 +78,33 @@ def keras_wide(runs: int) -> tuple[float, float]:
 
 
 def torch_many(runs: int) -> tuple[float, float]:
-    """Per cell, of a file with many small ones."""
+    """Per cell, of a file with many small ones: all of them checked, between bare unrolls of all of them."""
     import torch
-    from cells_torch import LSTM
 
     source = (HERE / "cells_torch.py").read_text()
     small = source[source.index("class LSTM") :]
     text = source[: source.index("class LSTM")] + "\n\n".join(
         small.replace("class LSTM", f"class LSTM{number}") for number in range(MANY)
     )
-    cell, inputs = LSTM(5, 8), torch.randn(7, 3, 5)
+    inputs = torch.randn(7, 3, 5)
 
     def bare() -> None:
-        state, total = (torch.zeros(3, 8), torch.zeros(3, 8)), torch.zeros(())
-        for x in inputs:
-            output, state = cell(x, state)
-            total = total + output.sum()
-        total.backward()
+        for cell in cells:
+            state, total = (torch.zeros(3, 8), torch.zeros(3, 8)), torch.zeros(())
+            for x in inputs:
+                output, state = cell(x, state)
+                total = total + output.sum()
+            total.backward()
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "many.py")
         path.write_text(text)
-        before = [seconds(bare) for _ in range(50 * runs)]
+        module = runpy.run_path(str(path))
+        cells = [module[f"LSTM{number}"](5, 8) for number in range(MANY)]
+        before = [seconds(bare) for _ in range(runs)]
         whole = seconds(lambda: clean(rnncheck.check(str(path)), MANY))
-        after = [seconds(bare) for _ in range(50 * runs)]
-    return whole / MANY, statistics.median([*before, *after])
+        after = [seconds(bare) for _ in range(runs)]
+    return whole / MANY, statistics.median([*before, *after]) / MANY
 
 
 def torch_memory(steps: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +42,7 @@ def input_shapes(built: Built, backend: Backend, cell: Any, arguments: Iterable[
     known = built.width("input") or _attribute(cell, "input")
     weights = _weight_shapes(backend, cell)
     kernels = _kernels(weights, channels_last=backend.channels_last())
-    vectors: list[Shape] = [(width,) for width in ([known] if known is not None else _input_widths(weights))]
+    vectors: list[Shape] = [(width,) for width in ([known] if known is not None else _input_widths(weights, backend))]
     image = _image_of(kernels, built.image)
     if image is None:
         nodes = [(NODES, *vector) for vector in vectors[:2]] if any(map(is_graph_name, arguments)) else []
@@ -130,12 +131,33 @@ def _sizes(weights: Iterable[Shape]) -> list[int]:
     return list(dict.fromkeys(size for shape in weights for size in reversed(shape) if size > 1))
 
 
-def _input_widths(weights: Sequence[Shape]) -> list[int]:
-    """Widths that a weight takes in, alone or with the state beside it."""
+def _input_widths(weights: Sequence[Shape], backend: Backend) -> list[int]:
+    """Widths that a weight takes in, alone or with the state beside it; those first with which most weights are
+    accounted for."""
     sizes = _sizes(weights)
-    hiddens = [*sizes, *_parts(sizes)]
+    hiddens = list(dict.fromkeys([*sizes, *_parts(sizes)]))
     beside = [size - hidden for size in sizes for hidden in hiddens if size > hidden]
-    return list(dict.fromkeys([roles.INPUT, *sizes, *beside]))
+    # As a layer of the framework has them: what it takes in first.
+    matrices = [shape if backend.channels_last() else shape[::-1] for shape in weights if len(shape) == 2]
+    counts = {
+        width: max((_accounted_for(matrices, width, hidden) for hidden in hiddens), default=0)
+        for width in (*sizes, *beside, roles.INPUT)
+    }
+    # What accounts for nothing may still be, and as well any other.
+    return sorted(counts, key=lambda width: (-counts[width], counts[width] == 0 and width != roles.INPUT))
+
+
+def _accounted_for(matrices: Sequence[Shape], width: int, hidden: int) -> int:
+    """How well matrices take an input and a state of these widths, side by side or each by itself, and give one to
+    four gates: two for each that does, one for each that does the other way round; none where they do not take both."""
+    taking: Counter[int] = Counter()
+    for shape in matrices:
+        for (taken, given), worth in ((shape, 2), (shape[::-1], 1)):
+            if taken in (width, hidden, width + hidden) and given in range(hidden, 4 * hidden + 1, hidden):
+                taking[taken] += worth
+                break
+    apart = taking[width] and taking[hidden] and (width != hidden or taking[width] > 2)
+    return sum(taking.values()) if taking[width + hidden] or apart else 0
 
 
 def _parts(sizes: Iterable[int]) -> list[int]:

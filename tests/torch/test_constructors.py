@@ -191,3 +191,19 @@ def test_the_shapes_of_an_instance_come_from_its_weights_alone() -> None:
     made = Built(cell, own=False)
     assert (2, 6, 7) in widths.input_shapes(made, BACKEND, cell)
     assert (7, 6, 7) in widths.state_shapes(made, BACKEND, cell, (2, 6, 7))
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: nn.ModuleList([nn.Linear(1024 + 512, 4 * 512)]), (1024,)),
+        (lambda: nn.ModuleList([nn.Linear(3 + 4, 2 * 4), nn.Linear(3 + 4, 4)]), (3,)),
+        (lambda: nn.ModuleList([nn.Linear(3, 16), nn.Linear(4, 16), nn.Linear(4, 7)]), (3,)),
+        (lambda: nn.ParameterList([nn.Parameter(torch.randn(6, 6)), nn.Parameter(torch.randn(6, 6))]), (6,)),
+        (lambda: nn.ParameterList([nn.Parameter(torch.randn(9, 30)), nn.Parameter(torch.randn(10, 30))]), (9,)),
+    ],
+    ids=["one for both", "three gates for both", "one for each", "alike", "the other way round"],
+)
+def test_the_width_with_which_an_instance_s_weights_are_accounted_for_is_tried_first(make: Any, shape: Any) -> None:
+    cell = make()
+    assert widths.input_shapes(Built(cell, own=False), BACKEND, cell)[0] == shape

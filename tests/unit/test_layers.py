@@ -50,3 +50,22 @@ def test_every_public_name_can_be_imported() -> None:
         assert getattr(rnncheck, name) is not None
     with pytest.raises(AttributeError):
         rnncheck.nonexistent  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("framework", "target"), [("torch", "torch.nn:LSTMCell"), ("tensorflow", "keras.layers:LSTMCell")]
+)
+def test_a_check_loads_no_more_of_a_framework_than_a_bare_step(framework: str, target: str) -> None:
+    # What PyTorch imports for weights of outputs, SymPy with it, cost a tenth of a check's time and memory.
+    bare = {
+        "torch": "torch.nn.LSTMCell(5, 8)(torch.zeros(3, 5))[0].sum().backward()",
+        "tensorflow": "import keras; keras.layers.LSTMCell(8)(tensorflow.zeros([3, 5]), [tensorflow.zeros([3, 8])] * 2)",
+    }[framework]
+    code = (
+        f"import sys, {framework}; {bare}; before = set(sys.modules); import rnncheck; rnncheck.check({target!r}); "
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert loaded >= {"rnncheck"}
+    assert not loaded & {*FRAMEWORKS, "sympy"}, done.stdout
