@@ -24,7 +24,8 @@ GROWS, GROWS_BY_WEIGHTS = 1.05, 1.2
 STEADY = 1.02
 GEOMETRIC = 0.9
 """How much slower than before it may grow and still not be a power of the time."""
-DRAWS = 6
+DRAWS, OTHERS = 6, 6
+"""Of how many other constructions, and under how many other inputs, it has to hold."""
 DECAYS = 1e-3
 """A gradient that shrinks to less at every step has a half-life of a tenth of a step."""
 
@@ -39,7 +40,14 @@ def exploding(lab: Lab, main: Run, draw: Draw) -> list[Growth]:
     hinted = _growing(lab, main, [slot for slot in floating if _hint(main, slot)])
     if not hinted:
         return []
-    factors = {slot: [factor] for slot, factor in _factors(lab, hinted).items()}
+    found = _factors(lab, hinted)
+    # What only some inputs drive away, as a neuron's exponential, is no growth of the state's own.
+    for number in range(2, 2 + OTHERS):
+        if not found:
+            return []
+        again = _factors(lab, list(found), number)
+        found = {slot: factor for slot, factor in found.items() if slot in again}
+    factors = {slot: [factor] for slot, factor in found.items()}
     for _ in redrawn(lab, draw) if factors else ():
         again = _factors(lab, list(factors))
         factors = {slot: [*factors[slot], factor] for slot, factor in again.items()}
@@ -77,9 +85,9 @@ def _growing(lab: Lab, main: Run, slots: Sequence[int]) -> list[int]:
     return [slot for slot, (before, after) in ends.items() if not after < before * GROWS**MORE]
 
 
-def _factors(lab: Lab, slots: Sequence[int]) -> dict[int, float]:
+def _factors(lab: Lab, slots: Sequence[int], number: int = 1) -> dict[int, float]:
     """The growth per step in the last quarter of a long run, for the slots of which it is one."""
-    run = lab.run(lab.other_inputs(1, LONG), lab.initial, 1)
+    run = lab.run(lab.other_inputs(number, LONG), lab.initial, 1)
     found = {slot: _factor([_size(step.returned[slot]) for step in run.steps]) for slot in slots}
     return {slot: factor for slot, factor in found.items() if factor is not None}
 

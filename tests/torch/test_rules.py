@@ -7,6 +7,7 @@ import inspect
 from typing import Any
 
 import pytest
+import torch
 import torch_rules as cells
 from cases import check, classes, expected, holds, noted, seen
 
@@ -42,3 +43,15 @@ def test_a_helper_of_the_module_that_remembers_is_pointed_at() -> None:
     (finding,) = [item for item in check(cells._SmoothsByAHelper, backend="torch").findings if not item.explained_by]
     lines, first = inspect.getsourcelines(cells._smoothed)
     assert (finding.rule, lines[finding.location.line - first].strip()) == ("leaked-state", "_TRACE.append(value)")
+
+
+class RunsAwayFromSomeInputs(torch.nn.Module):
+    """A neuron without weights that goes beyond a threshold for good, where its inputs drive it there."""
+
+    def forward(self, x, v):
+        return 0.8 * v + 0.5 * torch.relu(v - 1.1) + 0.35 * x
+
+
+def test_what_only_some_inputs_drive_away_does_not_explode() -> None:
+    found = [check(RunsAwayFromSomeInputs, backend="torch", seed=seed, input_shape=(5,)) for seed in range(40)]
+    assert [seen(one) for one in found] == [[]] * 40
