@@ -6,7 +6,7 @@ What depends on the luck of one draw is not said: the cell is constructed again,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -37,22 +37,12 @@ Draw = Callable[[int], Sequence[Array]]
 def exploding(lab: Lab, main: Run, draw: Draw) -> list[Growth]:
     """The slots that grow geometrically."""
     floating = [slot for slot in lab.slots if lab.initial.arrays[slot].dtype.kind == "f"]
-    hinted = _growing(lab, main, [slot for slot in floating if _hint(main, slot)])
-    if not hinted:
-        return []
-    found = _factors(lab, hinted)
+    # Slots that swing into each other take turns in growing: where one of them does, all are looked at.
+    hinted = _growing(lab, main, floating) if any(_hint(main, slot) for slot in floating) else []
     # What only some inputs drive away, as a neuron's exponential, is no growth of the state's own.
-    for number in range(2, 2 + OTHERS):
-        if not found:
-            return []
-        again = _factors(lab, list(found), number)
-        found = {slot: factor for slot, factor in found.items() if slot in again}
-    factors = {slot: [factor] for slot, factor in found.items()}
-    for _ in redrawn(lab, draw) if factors else ():
-        again = _factors(lab, list(factors))
-        factors = {slot: [*factors[slot], factor] for slot, factor in again.items()}
-        if not factors:
-            return []
+    own = _growth(lab, hinted, range(1, 2 + OTHERS))
+    drawn = _growth(lab, list(own), (1 for _ in redrawn(lab, draw))) if own else {}
+    factors = {slot: [own[slot][0], *others] for slot, others in drawn.items()}
     return [
         Growth(slot, found[0], LONG)
         for slot, found in factors.items()
@@ -81,26 +71,46 @@ def _growing(lab: Lab, main: Run, slots: Sequence[int]) -> list[int]:
     except CallError:
         return list(slots)
     with np.errstate(all="ignore"):
-        ends = {slot: (_size(far[slot]), _size(run.steps[-1].returned[slot])) for slot in slots}
-    return [slot for slot, (before, after) in ends.items() if not after < before * GROWS**MORE]
+        return [slot for slot in slots if not _furthest(run, slot) < _size(far[slot]) * GROWS**MORE]
 
 
-def _factors(lab: Lab, slots: Sequence[int], number: int = 1) -> dict[int, float]:
-    """The growth per step in the last quarter of a long run, for the slots of which it is one."""
-    run = lab.run(lab.other_inputs(number, LONG), lab.initial, 1)
-    found = {slot: _factor([_size(step.returned[slot]) for step in run.steps]) for slot in slots}
-    return {slot: factor for slot, factor in found.items() if factor is not None}
+def _furthest(run: Run, slot: int) -> float:
+    """The largest size in the second half of the steps, since what swings may be small at the last; NaN where one
+    is no number."""
+    return float(np.max([_size(step.returned[slot]) for step in run.steps[len(run.steps) // 2 :]]))
 
 
-def _factor(sizes: Sequence[float]) -> float | None:
-    """None where it does not grow to the end, or only like a power of the time."""
+def _growth(lab: Lab, slots: Sequence[int], numbers: Iterable[int]) -> dict[int, list[float]]:
+    """The growth per step at the end of each of some long runs, by the number of their inputs, for the slots that
+    grow in all of them, and taken together not like a power of the time: one run alone may do so by luck."""
+    found: dict[int, list[tuple[float, float]]] = {slot: [] for slot in slots}
+    for number in numbers:
+        if not found:
+            return {}
+        run = lab.run(lab.other_inputs(number, LONG), lab.initial, 1)
+        for slot in list(found):
+            slopes = _slopes([_size(step.returned[slot]) for step in run.steps])
+            if slopes is None:
+                del found[slot]
+            else:
+                found[slot].append(slopes)
+    return {
+        slot: [math.exp(last) for _, last in slopes]
+        for slot, slopes in found.items()
+        if sum(last for _, last in slopes) >= GEOMETRIC * sum(before for before, _ in slopes)
+    }
+
+
+def _slopes(sizes: Sequence[float]) -> tuple[float, float] | None:
+    """The growth per step in the last two quarters of a long run, as logarithms; None where it does not grow to the
+    end."""
     finite = [math.log(size) for size in sizes if 0 < size < math.inf]
     overflowed = len(finite) < len(sizes) and not sizes[-1] < math.inf
     quarter = len(finite) // 4
     if quarter < 2 or not (overflowed or len(finite) >= LONG // 2):
         return None
     before, last = _slope(finite[-2 * quarter : -quarter]), _slope(finite[-quarter:])
-    return math.exp(last) if last >= math.log(GROWS) and last >= GEOMETRIC * before else None
+    return (before, last) if last >= math.log(GROWS) else None
 
 
 def _slope(values: Sequence[float]) -> float:
