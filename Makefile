@@ -65,8 +65,8 @@ zoo: $(ZOO)/.ready
 	$(ZOO)/bin/python zoo/reproduce.py
 	$(ZOO)/bin/python zoo/run.py --seeds $(SEEDS)
 
-# Every sample cell and every cell of the zoo under many seeds: writes docs/stability.md. For half a day; it can be
-# stopped, and goes on where it was.
+# Every sample cell and every cell of the zoo under many seeds: writes docs/stability.md. For hours; both can be
+# stopped, and go on where they were: what one version of rnncheck said is kept in .answers.jsonl.
 stability: $(ZOO)/.ready
 	$(ZOO)/bin/python zoo/stability.py
 

@@ -3,38 +3,31 @@
     python zoo/run.py --seeds 20
     python zoo/run.py --seeds 3 --only snntorch --only torch.nn:
 
-Each entry has a process of its own, in an empty folder, for all its seeds, and one more for the command line. What
-differs from what ``entries/`` expects is printed; a run over all entries writes ``docs/zoo.md``.
+Each entry has a process of its own, in an empty folder, for all its seeds, and one more for the command line; what
+was said before by the same version is not asked again (``answers.py``). What differs from what ``entries/`` expects is
+printed; a run over all entries writes ``docs/zoo.md``.
 Exit status: 1 if a healthy cell was accused, a cell had no verdict, a seed changed a verdict, or a defect was missed.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import re
 import statistics
-import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+
+from answers import Kept, NoAnswer
 
 import rnncheck
-from zoo import HERE, Entry, Seen, alarms, entries, missed, seen
-
-RNNCHECK = str(Path(sys.executable).with_name("rnncheck"))
-
-
-class NoAnswer(Exception):
-    """A process that ended without a report."""
+from zoo import HERE, Entry, Seen, alarms, entries, missed
 
 
 @dataclass(frozen=True)
@@ -82,49 +75,17 @@ class Outcome:
         return lines
 
 
-def check(entry: Entry, seeds: int, limit: float) -> Outcome:
+def check(kept: Kept, entry: Entry, seeds: int, limit: float) -> Outcome:
     """Run one entry; what keeps it from an answer becomes its error."""
     seconds = [0.0]
     try:
-        answers = under(entry, range(seeds), limit)
-        said = [seen for seen, _ in answers]
+        answers = kept.under(entry, range(seeds), limit)
         # The first check also imports.
-        seconds = [took for _, took in answers[1:] or answers]
-        said.append(typed(entry, limit))
-    except (NoAnswer, subprocess.TimeoutExpired) as error:
+        seconds = [answer.seconds for answer in answers[1:] or answers]
+        said = [*(answer.seen for answer in answers), kept.typed(entry, limit)]
+    except NoAnswer as error:
         said = [Seen("error", (), error=str(error))]
     return Outcome(entry, tuple(said), statistics.median(seconds))
-
-
-def under(entry: Entry, seeds: range, limit: float) -> list[tuple[Seen, float]]:
-    """What is said of an entry under each of these seeds, and how long it took, in a process of its own."""
-    worker = [sys.executable, str(HERE / "worker.py"), str(seeds.start), str(seeds.stop)]
-    return [(seen(item["result"]), item["seconds"]) for item in _answer(worker, entry, limit)]
-
-
-def typed(entry: Entry, limit: float) -> Seen:
-    """What the command line says of an entry."""
-    command = [RNNCHECK, *entry.arguments(), "--backend", entry.backend, "--output-format", "json"]
-    return seen(_answer(command, entry, limit)["results"][0])
-
-
-def _answer(command: list[str], entry: Entry, limit: float) -> Any:
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            command,
-            input=json.dumps(asdict(entry)),
-            cwd=folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", **entry.env},
-            timeout=limit,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    try:
-        return json.loads(done.stdout)
-    except ValueError:
-        last = done.stderr.strip().splitlines()[-1:] or ["nothing said"]
-        raise NoAnswer(f"exit status {done.returncode}: {last[0]}") from None
 
 
 def code(text: str) -> str:
@@ -198,8 +159,10 @@ def main() -> int:
         if not given.only or any(entry.package == text or entry.target.startswith(text) for text in given.only)
     ]
 
+    kept = Kept()
+
     def run(entry: Entry) -> Outcome:
-        outcome = check(entry, given.seeds, given.limit)
+        outcome = check(kept, entry, given.seeds, given.limit)
         for line in outcome.troubles():
             print(f"{entry.typed}\n    {line}", flush=True)
         return outcome

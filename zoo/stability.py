@@ -3,60 +3,28 @@
     python zoo/stability.py --seeds 200
     python zoo/stability.py --seeds 200 --only sample_cells
 
-What is through is written down in ``.stability.jsonl``, a hundred seeds of an entry at a time, so that a run that was
-stopped goes on where it was; what another version of rnncheck said is not used. A run over all entries writes
-``docs/stability.md``. Exit status: 1 if a seed changed a verdict or there was none.
+What was said is kept (``answers.py``), so that a run that was stopped goes on where it was. A run over all entries
+writes ``docs/stability.md``. Exit status: 1 if a seed changed a verdict or there was none.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-import os
 import platform
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from run import NoAnswer, code, typed, under
+from answers import ROOT, Kept, NoAnswer, identity, named
+from run import code
 
 import rnncheck
-from zoo import HERE, Entry, Seen, entries
+from zoo import Entry, Seen, entries
 
-ROOT = HERE.parent
-DONE = ROOT / ".stability.jsonl"
-TOGETHER = 100
-"""How many seeds one process tries."""
-COMMAND_LINE = range(0)
-
-
-@dataclass(frozen=True)
-class Piece:
-    """An entry and the seeds under which it is checked; none for the command line as it is."""
-
-    entry: Entry
-    seeds: range
-
-    @property
-    def key(self) -> str:
-        """By what it is written down."""
-        return json.dumps([identity(self.entry), self.seeds.start, self.seeds.stop])
-
-    def said(self, limit: float) -> list[str]:
-        """What was said under each seed, in words."""
-        try:
-            seen = (
-                [one for one, _ in under(self.entry, self.seeds, limit)] if self.seeds else [typed(self.entry, limit)]
-            )
-        except (NoAnswer, subprocess.TimeoutExpired) as error:
-            return [f"no verdict: {error}"]
-        return [_words(one) for one in seen]
+FIRST, TOGETHER = 20, 90
+"""How many seeds one process tries: at first those of ``make zoo``, then so many at a time."""
 
 
 @dataclass(frozen=True)
@@ -93,31 +61,19 @@ def samples() -> Iterator[Entry]:
             yield Entry("sample_cells", str(path), backend, path.stem, "", "")
 
 
-def pieces(chosen: Sequence[Entry], seeds: int) -> list[Piece]:
-    """All that is to be run; some seeds of every entry before more of any."""
-    parts = [COMMAND_LINE, *(range(first, min(first + TOGETHER, seeds)) for first in range(0, seeds, TOGETHER))]
-    return [Piece(entry, part) for part in parts for entry in chosen]
+def parts(seeds: int) -> list[range]:
+    """The seeds that are tried together."""
+    starts = [0, *range(FIRST, seeds, TOGETHER)]
+    return [range(start, stop) for start, stop in zip(starts, [*starts[1:], seeds])]
 
 
-def version() -> str:
-    """A digest of the sources that give the verdicts."""
-    paths = sorted(Path(rnncheck.__file__).parent.rglob("*.py"))
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()
-
-
-def named(entry: Entry) -> str:
-    return entry.typed.replace(f"{ROOT}{os.sep}", "")
-
-
-def identity(entry: Entry) -> str:
-    return json.dumps([named(entry), entry.backend, sorted(entry.env.items())])
-
-
-def before(digest: str) -> dict[str, list[str]]:
-    """What a run that was stopped has found."""
-    lines = DONE.read_text(encoding="utf-8").splitlines() if DONE.exists() else []
-    items: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    return {item["piece"]: item["said"] for item in items if item["version"] == digest}
+def words_of(kept: Kept, entry: Entry, seeds: range | None, limit: float) -> list[str]:
+    """What is said of an entry under each of some seeds, or by the command line as it is."""
+    try:
+        said = [one.seen for one in kept.under(entry, seeds, limit)] if seeds else [kept.typed(entry, limit)]
+    except NoAnswer as error:
+        return [f"no verdict: {error}"]
+    return [_words(one) for one in said]
 
 
 def document(found: Sequence[Stability], seeds: int) -> str:
@@ -158,24 +114,15 @@ def main() -> int:
     parser.add_argument("--limit", type=float, default=1800, help="seconds that one process may take")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     given = parser.parse_args()
-    digest = version()
-    known = before(digest)
+    kept = Kept()
     chosen = [item for item in (*samples(), *entries()) if not given.only or item.package in given.only]
-
-    def run(piece: Piece) -> list[str]:
-        said = known.get(piece.key)
-        if said is None:
-            said = piece.said(given.limit)
-            with DONE.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"piece": piece.key, "said": said, "version": digest}) + "\n")
-        return said
-
-    todo = pieces(chosen, given.seeds)
+    # Some seeds of every entry before more of any.
+    asked = [(entry, seeds) for seeds in (None, *parts(given.seeds)) for entry in chosen]
     with ThreadPoolExecutor(given.jobs) as pool:
-        answers = list(pool.map(run, todo))
+        answers = list(pool.map(lambda one: words_of(kept, one[0], one[1], given.limit), asked))
     counts: dict[str, Counter[str]] = {}
-    for piece, said in zip(todo, answers):
-        counts.setdefault(identity(piece.entry), Counter()).update(said)
+    for (entry, _), said in zip(asked, answers):
+        counts.setdefault(identity(entry), Counter()).update(said)
     found = [Stability(entry, tuple(counts[identity(entry)].most_common())) for entry in chosen]
     for item in found:
         if item.changed or item.without:

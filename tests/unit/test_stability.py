@@ -2,38 +2,75 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+import answers
 import pytest
 import stability
-from stability import COMMAND_LINE, Piece, Stability
+from answers import Answer, Kept, NoAnswer
+from stability import Stability
 
 from zoo import Entry, Seen
 
 ENTRY = Entry("brc", "brc_pytorch.modules:BRC", "torch", "clean", "", "")
 OTHER = Entry("brc", "brc_pytorch.modules:NBRC", "torch", "clean", "", "")
+SAID = Seen("findings", (("batch-leak", "error", None),), "(x, h) -> h'")
 
 
-def test_every_seed_of_every_entry_is_asked_once_and_the_command_line_too() -> None:
-    found = stability.pieces([ENTRY, OTHER], 50)
-    for entry in (ENTRY, OTHER):
-        mine = [piece.seeds for piece in found if piece.entry == entry]
-        assert mine[0] == COMMAND_LINE
-        assert [seed for seeds in mine for seed in seeds] == list(range(50))
-    assert len({piece.key for piece in found}) == len(found)
+@pytest.mark.parametrize("seeds", [1, 20, 21, 50, 200])
+def test_every_seed_is_asked_once(seeds: int) -> None:
+    assert [seed for part in stability.parts(seeds) for seed in part] == list(range(seeds))
 
 
-def test_what_was_found_is_used_again_by_the_same_version_alone(
+def test_the_seeds_of_the_zoo_are_a_part() -> None:
+    assert stability.parts(200)[0] == range(20)
+
+
+class Asked:
+    """Counts what is asked of rnncheck, and answers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.times = 0
+        monkeypatch.setattr(answers, "under", self._under)
+        monkeypatch.setattr(answers, "typed", self._typed)
+
+    def _under(self, entry: Entry, seeds: range, limit: float) -> list[Answer]:
+        self.times += 1
+        return [Answer(SAID, 0.5) for _ in seeds]
+
+    def _typed(self, entry: Entry, limit: float) -> Seen:
+        self.times += 1
+        return SAID
+
+
+def test_what_was_said_is_not_asked_again_but_of_another_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = tmp_path / "done.jsonl"
-    monkeypatch.setattr(stability, "DONE", done)
-    assert stability.before("one") == {}
-    piece = Piece(ENTRY, range(2))
-    done.write_text(json.dumps({"piece": piece.key, "said": ["clean"] * 2, "version": "one"}) + "\n")
-    assert stability.before("one") == {piece.key: ["clean", "clean"]}
-    assert stability.before("two") == {}
+    asked = Asked(monkeypatch)
+    for _ in range(2):
+        kept = Kept(tmp_path / "answers.jsonl")
+        assert kept.under(ENTRY, range(2), 9) == [Answer(SAID, 0.5)] * 2
+        assert kept.typed(ENTRY, 9) == SAID
+    assert asked.times == 2
+    kept.under(OTHER, range(2), 9)
+    kept.under(ENTRY, range(3), 9)
+    assert asked.times == 4
+    monkeypatch.setattr(answers, "_version", lambda: "another")
+    Kept(tmp_path / "answers.jsonl").typed(ENTRY, 9)
+    assert asked.times == 5
+
+
+def test_what_ended_without_an_answer_is_told_and_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> list[Answer]:
+        raise NoAnswer("exit status -9: nothing said")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(answers, "under", killed)
+        kept = Kept(tmp_path / "answers.jsonl")
+        assert stability.words_of(kept, ENTRY, range(2), 9) == ["no verdict: exit status -9: nothing said"]
+    Asked(monkeypatch)
+    kept = Kept(tmp_path / "answers.jsonl")
+    assert stability.words_of(kept, ENTRY, range(2), 9) == ["error: batch-leak"] * 2
 
 
 def test_a_verdict_that_a_seed_changed_is_counted_and_shown() -> None:
