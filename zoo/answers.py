@@ -8,6 +8,7 @@ not used, and what ended without a report is asked again.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import subprocess
@@ -90,9 +91,12 @@ class Kept:
         """As the function of this name."""
         said = self._known.get(_asked(entry, seeds))
         if said is not None:
-            return [Answer(_seen(item["seen"]), item["seconds"]) for item in said]
+            return [Answer(_seen(same), seconds) for same, times in said for seconds in times]
         answers = under(entry, seeds, limit)
-        self._keep(_asked(entry, seeds), [asdict(answer) for answer in answers])
+        alike = itertools.groupby(answers, key=lambda answer: answer.seen)
+        self._keep(
+            _asked(entry, seeds), [(asdict(same), [round(one.seconds, 3) for one in group]) for same, group in alike]
+        )
         return answers
 
     def typed(self, entry: Entry, limit: float) -> Seen:

@@ -23,7 +23,7 @@ from run import code
 import rnncheck
 from zoo import Entry, Seen, entries
 
-FIRST, TOGETHER = 20, 90
+FIRST, TOGETHER = 20, 180
 """How many seeds one process tries: at first those of ``make zoo``, then so many at a time."""
 
 
