@@ -12,9 +12,10 @@ from rnncheck.backends.base import Backend, derives
 from rnncheck.build import Built
 from rnncheck.convention import Bound, Form
 from rnncheck.definitions import is_state_name
-from rnncheck.discovery import Budget, Misfit, NoNextState, Search, input_parts
+from rnncheck.discovery import Budget, Misfit, NoNextState, Search
 from rnncheck.errors import CallError
 from rnncheck.settings import Settings
+from rnncheck.steps import input_parts
 
 TOKENS = 4
 """How many different whole numbers are tried on a cell that looks them up."""

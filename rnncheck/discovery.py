@@ -6,7 +6,6 @@ counts only when the cell accepts what it returned as its next state.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import itertools
 import math
@@ -17,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck import further, initial_state, layers, rows, signature, source, structure, usage, usertrace
+from rnncheck import further, layers, rows, signature, steps, structure, usage
 from rnncheck.backends.base import Array, Backend, Tensor
-from rnncheck.capture import code_of, is_method
 from rnncheck.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
-from rnncheck.definitions import is_framework, is_state_name, is_step_name, words
+from rnncheck.definitions import is_state_name
 from rnncheck.errors import CallError
 from rnncheck.guesses import Ground, Guess, asked_for, fresh, guesses, learned, state_like
 from rnncheck.reading import Reading, readings
+from rnncheck.refusals import NotAccepted, Problem, cause, explained
 from rnncheck.settings import Settings
 from rnncheck.signature import ANONYMOUS, EACH, KEPT, LIST
 from rnncheck.structure import Structure, flatten
@@ -35,22 +34,6 @@ FURTHER: Mapping[str, tuple[int, int | None]] = {"a few": (1, 5), "further": (1,
 """Which of the values for further arguments an effort tries; the first are those of all others."""
 MORE_STEPS = 3
 """How many more steps a convention must hold before it is believed."""
-
-
-class NotAccepted(Exception):
-    """One guess was not how the cell is called; ``cause`` is the user's exception, if there was one, else
-    ``returned`` is what came back."""
-
-    def __init__(self, message: str = "", cause: Exception | None = None, returned: Any = None) -> None:
-        super().__init__(message)
-        self.cause = cause
-        self.returned = returned
-
-    def __str__(self) -> str:
-        if self.cause is None:
-            return super().__str__()
-        where = usertrace.place(self.cause)
-        return f"raised {usertrace.summary(self.cause)}{f' ({where})' if where else ''}."
 
 
 @dataclass(frozen=True)
@@ -76,15 +59,6 @@ class NoNextState(CallError):
     def __init__(self, error: CallError, misfit: Misfit) -> None:
         super().__init__(error.message, hint=error.hint, details=error.details)
         self.misfit = misfit
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What keeps a guess from being the convention."""
-
-    ground: Ground
-    guess: Guess
-    reason: NotAccepted
 
 
 @dataclass
@@ -117,7 +91,7 @@ class Search:
         unlikely states, which are many), ``kept`` (the state is looked for on the cell itself) or ``layer`` (it runs
         over a sequence and needs no state).
         """
-        methods = _methods(self.cell, self.settings, self.backend)
+        methods = steps.methods(self.cell, self.settings, self.backend)
         if effort == "layer":
             return self._layer(methods[0], forms)
         if effort == "kept":
@@ -141,12 +115,12 @@ class Search:
                         undo()
                     self.budget.left -= 1
                     if self.budget.left < 0 or time.process_time() > self.until or self._hopeless():
-                        raise self._explained(methods) from self._cause()
+                        raise explained(self.cell, methods, self.refused) from cause(self.refused)
                 if self._settled(driven):
-                    raise self._explained(methods) from self._cause()
+                    raise explained(self.cell, methods, self.refused) from cause(self.refused)
             if driven:
                 break
-        raise self._explained(methods) from self._cause()
+        raise explained(self.cell, methods, self.refused) from cause(self.refused)
 
     def _hopeless(self) -> bool:
         """Whether the cell failed in a way that no other call would mend."""
@@ -163,9 +137,9 @@ class Search:
         told = callee.form.over_time and isinstance(getattr(self.cell, "batch_first", None), bool)
         # A product with its own transpose, (batch, 1, width), sums over the rows of what has no axis of time.
         matrices = callee.form.layout == "rows" and any(len(leaf.shape) > len(self.shape) + 1 for leaf in bound.initial)
-        if told or not (_runs_over_time(callee) or matrices) or not self._leaks(bound):
+        if told or not (steps.runs_over_time(callee) or matrices) or not self._leaks(bound):
             return bound
-        for form in _ordered(forms, callee):
+        for form in steps.ordered(forms, callee):
             if form.over_time and form != callee.form:
                 for ground in self._filled(dataclasses.replace(callee, form=form), "likely"):
                     for other in (guess, *guesses(ground, wide=False)):
@@ -184,9 +158,9 @@ class Search:
         found: list[tuple[bool, Bound]] = []
         for way in signature.kept(getattr(self.cell, method), tuple(self.settings.call_kwargs)):
             callee = Callee(self.backend, self.cell, method, way)
-            if not _runs_over_time(callee):
+            if not steps.runs_over_time(callee):
                 continue
-            for form in _ordered([form for form in forms if form.over_time], callee):
+            for form in steps.ordered([form for form in forms if form.over_time], callee):
                 for ground in self._filled(dataclasses.replace(callee, form=form), "likely"):
                     bound = self._sequence(ground)
                     if bound is None:
@@ -196,7 +170,7 @@ class Search:
                         return bound
                     found.append((forgets, bound))
         if not found:
-            raise self._explained([method]) from self._cause()
+            raise explained(self.cell, [method], self.refused) from cause(self.refused)
         return min(found, key=lambda item: item[0])[1]
 
     def _sequence(self, ground: Ground) -> Bound | None:
@@ -216,19 +190,19 @@ class Search:
     def _grounds(self, methods: Sequence[str], forms: Sequence[Form], effort: str) -> Iterator[Ground]:
         given = self.settings.call_kwargs
         for method in methods:
-            function, definition = getattr(self.cell, method), _definition(self.cell, method)
+            function, definition = getattr(self.cell, method), steps.definition(self.cell, method)
             if effort == "kept":
                 ways = signature.kept(function, tuple(given))
             else:
                 rebound = usage.given_values(definition) if definition is not None else ()
-                names = _returned_names(self.cell, method)
+                names = steps.returned_names(self.cell, method)
                 ways = list(signature.signatures(function, tuple(given), names, rebound))
             for way in ways:
-                parts = input_parts(self.cell, method, way.input)
+                parts = steps.input_parts(self.cell, method, way.input)
                 callee = Callee(
                     self.backend, self.cell, method, dataclasses.replace(way, parts=parts) if parts else way
                 )
-                for form in _ordered(forms, callee):
+                for form in steps.ordered(forms, callee):
                     yield from self._filled(dataclasses.replace(callee, form=form), effort)
 
     def _filled(self, callee: Callee, effort: str) -> Iterator[Ground]:
@@ -348,7 +322,7 @@ class Search:
         places = [] if driven else state_like(ground, returned)[: 3 if several else 1]
         places = [returned[1]] if driven and reading.at == 1 else places
         # A single tensor of another width that is not called a state is an output.
-        names = _returned_names(callee.cell, callee.method)
+        names = steps.returned_names(callee.cell, callee.method)
         alone = not driven and backend.is_tensor(returned) and not any(map(is_state_name, names))
         if alone and math.prod(returned.shape) != math.prod(shapes[0]) and not self._takes(ground, returned):
             places = []
@@ -434,7 +408,7 @@ class Search:
                 fixed=backend.drives(self.cell) and callee.method == backend.method_of(self.cell),
                 output_first=backend.output_first(self.cell),
                 state_first=not callee.signature.input_first,
-                names=_returned_names(self.cell, callee.method),
+                names=steps.returned_names(self.cell, callee.method),
                 taken=callee.signature.states,
             )
         fitting = []
@@ -459,121 +433,10 @@ class Search:
         """The texts of what the cell raised, each once."""
         return list(dict.fromkeys(str(problem.reason.cause) for problem in self.refused if problem.reason.cause))
 
-    def _cause(self) -> Exception | None:
-        """What the cell raised first."""
-        return next((problem.reason.cause for problem in self.refused if problem.reason.cause is not None), None)
-
-    def _explained(self, methods: Sequence[str]) -> CallError:
-        if not self.refused:
-            return _stateless(self.cell, methods)
-        backend = self.backend
-        returned = [problem for problem in self.refused if problem.reason.cause is None]
-        problem = self.refused[0]
-        if returned and not problem.guess.declared:
-            problem = returned[0]
-        callee, reason = problem.ground.callee, problem.reason
-        if reason.cause is None and reason.returned is None:
-            hint = "Return the new state: return new_state, or return output, new_state."
-        else:
-            x = outline(problem.ground.x, backend)
-            state = f"{outline(problem.guess.value, backend)} as {callee.signature.state}"
-            hint = (
-                f"It was given {x} as {callee.signature.input} and {state}. Say otherwise with --input-shape, --state, "
-                "--call-kwargs, --method or --kwargs."
-            )
-        hint = _handed_out(problem) or hint
-        details = usertrace.format_user(reason.cause) if reason.cause is not None else None
-        return CallError(f"{callee.name} {reason}", hint=hint, details=details)
-
 
 def _is_cache(before: Sequence[int], after: Sequence[int]) -> bool:
     """Whether a slot that was empty at first became longer, as the keys and values of attention do."""
     return len(before) == len(after) and any(one == 0 != other for one, other in zip(before, after))
-
-
-def _handed_out(problem: Problem) -> str | None:
-    """What is wrong with the state that the cell itself made."""
-    leaves = flatten(problem.guess.value, problem.ground.backend.is_tensor)[1]
-    dtypes = [problem.ground.backend.dtype(leaf) for leaf in leaves]
-    if not problem.guess.declared or any(dtype.startswith("complex") for dtype in dtypes):
-        return None
-    callee = problem.ground.callee
-    function = source.function_of(callee.code)
-    unpacked = usage.unpacking(function, callee.signature.state) if function else None
-    what, dtype = f"{problem.guess.source} of {type(callee.cell).__name__}", callee.backend.float_dtype(callee.cell)
-    return initial_state.handed_out(what, problem.guess.value, unpacked, problem.ground.batch, dtype)
-
-
-def _methods(cell: Any, settings: Settings, backend: Backend) -> list[str]:
-    if settings.method is not None:
-        if not callable(getattr(cell, settings.method, None)):
-            raise CallError(
-                f"{type(cell).__name__} has no method '{settings.method}'.", hint="Name its step with --method NAME."
-            )
-        return [settings.method]
-    first = backend.method_of(cell)
-    own = callable(getattr(cell, first, None)) and not _is_missing(getattr(type(cell), first, None))
-    found = [*([first] if own else []), *(name for name in _steps(cell) if name != first)]
-    if not found:
-        raise CallError(
-            f"{type(cell).__name__} has no {first}(), and no method that is one step by its name.",
-            hint="Name its step with --method NAME.",
-        )
-    return found
-
-
-def _is_missing(method: Any) -> bool:
-    """Whether it is what PyTorch puts in the place of a ``forward`` that is not defined."""
-    return getattr(method, "__name__", None) == "_forward_unimplemented"
-
-
-def _steps(cell: Any) -> list[str]:
-    """Methods of the user's own that are one step by their names and take a state."""
-    found = []
-    for base in type(cell).__mro__:
-        if is_framework(base):
-            break
-        for name, value in vars(base).items():
-            named = is_step_name(name) and is_method(value) and name not in found
-            if named and any(way.states for way in signature.signatures(getattr(cell, name))):
-                found.append(name)
-    return sorted(found, key=lambda name: "step" not in words(name))
-
-
-def _ordered(forms: Sequence[Form], callee: Callee) -> list[Form]:
-    """Sequences first where the method reads its input as one; the batch first where the cell says so."""
-    if callee.backend.drives(callee.cell):
-        return [form for form in forms if not form.over_time]
-    sequence = _runs_over_time(callee)
-    batch_first = getattr(callee.cell, "batch_first", True)
-
-    def rank(form: Form) -> tuple[bool, bool]:
-        return form.over_time != sequence, form.over_time and (form.layout == "batch first") != batch_first
-
-    return sorted(forms, key=rank)
-
-
-def _runs_over_time(callee: Callee) -> bool:
-    """Whether the method loops over its input, or hands it to a layer that does."""
-    function = source.function_of(callee.code)
-    named = function is not None and usage.takes_sequence(function, callee.signature.input)
-    return named or callee.backend.has_recurrent_layer(callee.cell)
-
-
-def input_parts(cell: Any, method: str, parameter: str) -> tuple[str, ...]:
-    """The variables into which a step takes its input apart, none of which is its state."""
-    function = _definition(cell, method)
-    parts = usage.parts_of(function, parameter) if function is not None else ()
-    return () if any(map(is_state_name, parts)) else parts
-
-
-def _returned_names(cell: Any, method: str) -> tuple[str, ...]:
-    function = _definition(cell, method)
-    return usage.returned_parts(function) if function is not None else ()
-
-
-def _definition(cell: Any, method: str) -> ast.FunctionDef | None:
-    return source.function_of(code_of(getattr(type(cell), method, None)))
 
 
 def _alike(returned: Any, reading: Reading, skeleton: Structure, backend: Backend) -> bool:
@@ -608,13 +471,3 @@ def _fits(
             return False
         back = [(*shape[:axis], *shape[axis + 1 :]) for shape in back]
     return back == list(shapes)
-
-
-def _stateless(cell: Any, methods: Sequence[str]) -> CallError:
-    method = methods[0]
-    every = signature.parameters(getattr(cell, method)) or []
-    shown = ", ".join(parameter.name for parameter in every)
-    return CallError(
-        f"{type(cell).__name__}.{method}({shown}) takes no state and keeps none, so it is not a recurrent cell.",
-        hint="A cell's step takes an input and a state: (x, state). Name another method with --method NAME.",
-    )

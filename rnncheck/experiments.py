@@ -16,6 +16,7 @@ from rnncheck import (
     build,
     chance,
     computed,
+    ended,
     flow,
     further,
     gradients,
@@ -36,11 +37,11 @@ from rnncheck import (
 from rnncheck.backends.base import Array, Backend, Gradients, Tensor
 from rnncheck.binding import bind
 from rnncheck.build import Built
-from rnncheck.capture import recording
 from rnncheck.computed import dropped
-from rnncheck.convention import Bound, outline
+from rnncheck.convention import Bound
 from rnncheck.definitions import is_graph_name, words
-from rnncheck.discovery import Misfit, NoNextState
+from rnncheck.discovery import NoNextState
+from rnncheck.ended import frame, slot_steps, with_what_ran
 from rnncheck.errors import CallError, RnncheckError
 from rnncheck.probes import Lab, Probe
 from rnncheck.settings import Settings
@@ -48,21 +49,17 @@ from rnncheck.signature import EACH
 from rnncheck.tail import Tail, beyond, moved_late, with_updates
 from rnncheck.trace import (
     Behaviour,
-    Computed,
-    Declaration,
-    Fault,
     Influence,
     Initial,
     Leak,
     Method,
     Slot,
-    SlotStep,
     Span,
     Swap,
     Trace,
     WrongGradient,
 )
-from rnncheck.unroll import Run, State, Step, different
+from rnncheck.unroll import Run, State
 
 SECONDS = 60.0
 """How long ways to build and to call one cell are tried."""
@@ -116,7 +113,8 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
                 try:
                     bound, shape = bind(backend, cell, settings, built, until)
                 except NoNextState as error:
-                    return _misfit(error.misfit, built, settings)
+                    trace, called = ended.misfit(error.misfit, settings)
+                    return Observed(trace, built, error.misfit.shape, error.misfit.bound.input_dtype, called)
                 except CallError as error:
                     refused = refused or error
                     tries.refused(error)
@@ -155,59 +153,28 @@ def _observed(
         bound = lab.bound
     tail = beyond(lab, settings.steps) if main.finite else Tail()
     if not main.finite or tail.broken is not None:
-        return _nonfinite(lab, main, tail, initial, built, shape)
-    draw = functools.partial(_drawn, lab, built, shape)
-    trace = (
-        _trace(lab, initial, main, tail, repeatable, declared, draw) if lab.slots else _layer_trace(lab, initial, shape)
-    )
-    trace = dataclasses.replace(trace, leak=leak, later=with_updates(lab, tail, trace.computed))
-    mixing, span = _row_leak(lab, trace, main, shape)
-    change = None if mixing is None else mixing.change
-    trace = dataclasses.replace(trace, graph=_is_graph(bound), row_leak=change, row_span=span)
-    if mixing is None and trace.repeatable and trace.slots and not trace.graph:
-        trace = dataclasses.replace(trace, shared_norm=norms.shared(lab, main, shape, trace.method.path))
-    trace = _with_what_ran(trace, main)
+        trace = ended.nonfinite(lab, main, tail, initial)
+    else:
+        draw = functools.partial(_drawn, lab, built, shape)
+        trace = (
+            _trace(lab, initial, main, tail, repeatable, declared, draw)
+            if lab.slots
+            else _layer_trace(lab, initial, shape)
+        )
+        trace = dataclasses.replace(trace, leak=leak, later=with_updates(lab, tail, trace.computed))
+        trace = with_what_ran(_with_rows(trace, lab, main, shape), main)
     convention = bound.convention.describe([slot.name for slot in trace.slots])
     return Observed(trace, built, shape, bound.input_dtype, convention)
 
 
-def _nonfinite(lab: Lab, main: Run, tail: Tail, initial: Initial, built: Built, shape: tuple[int, ...]) -> Observed:
-    """What is known of a cell whose numbers stop being numbers."""
-    bound = lab.bound
-    trace = _frame(bound, initial)
-    bindings = naming.old_names(bound, main.steps[0].recording, main.steps[0].passed)
-    names = naming.slot_names(bound, bindings)
-    at, step = tail.broken or next((at, step) for at, step in enumerate(main.steps) if not step.finite)
-    bad = [slot for slot in lab.slots if slot in step.broken]
-    record = step.recording
-    line = computed.nonfinite(lab, step, trace.method.path) or (record.return_line if record else None)
-    method = dataclasses.replace(
-        trace.method, bindings=bindings, returns=source.span(trace.method.path, record.return_line if record else None)
-    )
-    values = np.concatenate([array.reshape(-1) for array in (*step.returned, *step.outputs)])
-    fault = Fault(
-        "nonfinite-state",
-        bad[0] if len(bad) == 1 else None,
-        at,
-        source.span(method.path, line),
-        "ordinary inputs",
-        "NaN" if np.isnan(values).any() else "infinity",
-    )
-    shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
-    slots = tuple(Slot(slot, names[slot], shapes[slot], bound.backend.dtype(bound.initial[slot])) for slot in lab.slots)
-    steps = tuple(_slot_steps(bound, step, index, [()] * len(slots)) for index, step in enumerate(main.steps))
-    trace = dataclasses.replace(trace, method=method, slots=slots, steps=steps, later=tail.passages, fault=fault)
-    trace = _with_what_ran(trace, main)
-    return Observed(trace, built, shape, bound.input_dtype, bound.convention.describe(names))
-
-
-def _with_what_ran(trace: Trace, main: Run) -> Trace:
-    records = [step.recording for step in main.steps if step.recording]
-    helpers = sorted(
-        set().union(*(record.helpers for record in records)), key=lambda helper: (helper.first, helper.called)
-    )
-    ran = frozenset[int]().union(*(record.lines for record in records))
-    return dataclasses.replace(trace, method=dataclasses.replace(trace.method, helpers=tuple(helpers), ran=ran))
+def _with_rows(trace: Trace, lab: Lab, main: Run, shape: tuple[int, ...]) -> Trace:
+    """The same with what the rows of a batch have to do with each other."""
+    mixing, span = _row_leak(lab, trace, main, shape)
+    change = None if mixing is None else mixing.change
+    trace = dataclasses.replace(trace, graph=_is_graph(lab.bound), row_leak=change, row_span=span)
+    if mixing is None and trace.repeatable and trace.slots and not trace.graph:
+        trace = dataclasses.replace(trace, shared_norm=norms.shared(lab, main, shape, trace.method.path))
+    return trace
 
 
 def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> tuple[rows.Mixing | None, Span | None]:
@@ -228,66 +195,12 @@ def _layer_trace(lab: Lab, initial: Initial, shape: tuple[int, ...]) -> Trace:
     """What there is to know of a layer that takes no state."""
     bound = lab.bound
     return dataclasses.replace(
-        _frame(bound, initial),
+        frame(bound, initial),
         steps=((),) * len(lab.inputs),
         influence=Influence((), (), (), None, "it takes no state"),
         kind="layer",
         memory=layers.remembers(bound, lab.seed, shape),
     )
-
-
-def _frame(bound: Bound, initial: Initial) -> Trace:
-    """A Trace of which nothing is known but the cell."""
-    alive = (True,) * len(bound.initial)
-    return Trace(
-        backend=bound.backend.name,
-        method=naming.method(bound),
-        slots=(),
-        structure=bound.convention.state,
-        steps=(),
-        initial=initial,
-        declaration=Declaration(False, False),
-        built=Behaviour(alive, alive, alive, True),
-        redrawn=(),
-        influence=Influence((), (), (), None, "the experiments ended before"),
-        weights=(),
-        computed=((),) * len(bound.initial),
-        repeatable=True,
-        library=bound.backend.library,
-    )
-
-
-def _misfit(misfit: Misfit, built: Built, settings: Settings) -> Observed:
-    """What is known of a cell that gives back something else than its state."""
-    bound = misfit.bound
-    backend = bound.backend
-    rng = np.random.default_rng(settings.seed)
-    x = bound.callee.form.draw(rng, (bound.batch, *misfit.shape), bound.input_dtype)
-    bound.begin(settings.seed)
-    start = [backend.numpy(leaf) for leaf in bound.initial]
-    passed = bound.state(start)
-    state = bound.convention.state.build(passed)
-    with backend.without_gradient(), recording(bound.callee.code, backend.is_tensor, bound.held) as record:
-        returned = bound.callee.call(bound.inputs(x), state)
-    initial = Initial(bound.initial_source, bound.initial_declared, tuple(not array.any() for array in start))
-    trace = _frame(bound, initial)
-    returns = source.span(trace.method.path, record.return_line)
-    bindings = naming.old_names(bound, record, passed)
-    names = naming.slot_names(bound, bindings)
-    slots = tuple(
-        Slot(slot, name, array.shape[1:], backend.dtype(bound.initial[slot]))
-        for slot, (name, array) in enumerate(zip(names, start))
-    )
-    where = returns
-    if misfit.rule == "state-dtype-mismatch" and misfit.slot is not None:
-        leaf = bound.split(returned)[2][misfit.slot]
-        lines = [binding.line for binding in record.bindings if binding.value is leaf and binding.frame == record.step]
-        where = source.span(trace.method.path, lines[0]) if lines else returns
-    fault = Fault(misfit.rule, misfit.slot, misfit.step, where, misfit.went_in, misfit.came_back)
-    method = dataclasses.replace(trace.method, returns=returns, bindings=bindings)
-    convention = bound.convention.describe(names).partition(" -> ")[0]
-    trace = dataclasses.replace(trace, slots=slots, method=method, fault=fault)
-    return Observed(trace, built, misfit.shape, bound.input_dtype, f"{convention} -> {outline(returned, backend)}")
 
 
 def _initial(bound: Bound, settings: Settings, rng: np.random.Generator) -> tuple[Initial, State]:
@@ -424,7 +337,7 @@ def _trace(
             Slot(slot, names[slot], shapes[slot], backend.dtype(bound.initial[slot]), variables[slot]) for slot in slots
         ),
         structure=bound.convention.state,
-        steps=tuple(_slot_steps(bound, step, index, chosen) for index, step in enumerate(main.steps)),
+        steps=tuple(slot_steps(bound, step, index, chosen) for index, step in enumerate(main.steps)),
         initial=initial,
         declaration=naming.declaration(bound, declared),
         built=behaviour,
@@ -524,13 +437,3 @@ def _certain(behaviour: Behaviour, main: Run, connected: Sequence[bool]) -> bool
         if not behaviour.read[slot] and connected[slot] and moves:
             return False
     return True
-
-
-def _slot_steps(bound: Bound, step: Step, index: int, chosen: Sequence[Sequence[Computed]]) -> tuple[SlotStep, ...]:
-    result = []
-    for slot, (previous, returned, same) in enumerate(zip(step.previous, step.returned, step.same_object)):
-        updates = [item for item in chosen[slot] if item.is_update]
-        new = returned if different(previous, returned) else updates[0].values[index] if updates else None
-        before, after = (bound.rows_first(slot, array) for array in (previous, returned))
-        result.append(SlotStep(before, after, same, None if new is None else bound.rows_first(slot, new)))
-    return tuple(result)
