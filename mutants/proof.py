@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from steps import Cell, inputs, running, start
 
-from rnncheck.convention import Bound
+from rnncheck.calling.convention import Bound
 from rnncheck.errors import CallError
+from rnncheck.running.unroll import Run, State, unroll
 from rnncheck.structure import flatten
-from rnncheck.unroll import Run, State, unroll
 
 Slots = tuple[int, ...]
 Proof = Callable[[Cell, type, Slots], "Slots | None"]

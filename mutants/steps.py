@@ -16,16 +16,17 @@ import numpy as np
 from editing import Unfit
 from sites import Site, Slot, Step, spread
 
-from rnncheck import build, target
+from rnncheck import target
 from rnncheck.backends import choose
 from rnncheck.backends.base import Backend
-from rnncheck.binding import bind
-from rnncheck.convention import Bound
+from rnncheck.building import build
+from rnncheck.calling.convention import Bound
+from rnncheck.calling.signature import EACH, ONE
+from rnncheck.discovery.binding import bind
 from rnncheck.errors import CallError
+from rnncheck.running.unroll import State, unroll
 from rnncheck.settings import from_options
-from rnncheck.signature import EACH, ONE
 from rnncheck.structure import Structure, flatten
-from rnncheck.unroll import State, unroll
 from zoo import Entry
 
 SECONDS = 60.0

@@ -12,7 +12,7 @@ def main() -> None:
     """Start the process for the targets, which is at work before this one has read its command line."""
     child = None
     if len(sys.argv) > 1 and not ALONE & {argument.partition("=")[0] for argument in sys.argv[1:]}:
-        from rnncheck.supervisor import Child
+        from rnncheck.isolation.supervisor import Child
 
         child = Child()
     try:

@@ -11,20 +11,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rnncheck import suppression, target, usertrace
-from rnncheck.announcements import Announce, Step
-from rnncheck.as_before import as_before
+from rnncheck import suppression, target
 from rnncheck.backends import ALIASES, FRAMEWORK, choose
 from rnncheck.errors import InternalError, RnncheckError
 from rnncheck.findings import Finding, Outcome, Problem, Report, Result, State, TimelineEntry
+from rnncheck.isolation.announcements import Announce, Step
+from rnncheck.isolation.as_before import as_before
 from rnncheck.rules.ignored_recurrence import UNKNOWN
 from rnncheck.run import apply
 from rnncheck.settings import Settings
 from rnncheck.target import Loaded
 from rnncheck.unchecked import given, no_verdict
+from rnncheck.usercode import usertrace
 
 if TYPE_CHECKING:
-    from rnncheck.experiments import Observed
+    from rnncheck.experiments.observing import Observed
     from rnncheck.trace import Trace
 
 
@@ -108,7 +109,7 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
         settings = settings.of(loaded.names(settings.folder))
     try:
         backend = choose(settings.backend, loaded.obj, settings.kwargs)
-        from rnncheck.experiments import observe
+        from rnncheck.experiments.observing import observe
 
         with as_before():
             observed = observe(loaded.obj, backend, settings)

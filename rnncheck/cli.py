@@ -17,11 +17,11 @@ import rnncheck
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rnncheck.announcements import Step
     from rnncheck.findings import Report
+    from rnncheck.isolation.announcements import Step
+    from rnncheck.isolation.streams import Progress
+    from rnncheck.isolation.supervisor import Child
     from rnncheck.settings import Settings
-    from rnncheck.streams import Progress
-    from rnncheck.supervisor import Child
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -184,7 +184,7 @@ def command(
 
 
 def _run(targets: list[str], settings: Settings, child: Child | None, coloured: bool, output_file: Path | None) -> int:
-    from rnncheck import streams
+    from rnncheck.isolation import streams
 
     terminal = sys.stdout is not None and sys.stdout.isatty()
     width = min(shutil.get_terminal_size().columns, 100) if terminal else 80
@@ -232,7 +232,7 @@ def _checked(
         # Before a target can change what can be imported.
         render = renderer(settings.output_format, color=color, width=width)
         return check_targets(targets, settings, announce), render
-    from rnncheck.supervisor import Supervisor
+    from rnncheck.isolation.supervisor import Supervisor
 
     # What renders is loaded while the child is at work.
     threading.Thread(target=renderer, args=[settings.output_format], daemon=True).start()
@@ -242,7 +242,7 @@ def _checked(
 
 def _keywords(option: str, given: list[str] | None) -> dict[str, Any] | None:
     from rnncheck.errors import UsageError
-    from rnncheck.expressions import value_of
+    from rnncheck.usercode.expressions import value_of
 
     found = {}
     for text in given or ():

@@ -86,7 +86,7 @@ def explain(what: str, state: Given, wanted: Wanted, instead: str) -> str | None
 def handed_out(what: str, state: Any, unpacked: tuple[str, Sequence[str]] | None, rows: int, dtype: str) -> str | None:
     """What is wrong with a state that the cell itself hands out for ``rows`` rows, when it computes in ``dtype``.
 
-    ``unpacked`` is how its code takes the state apart, as :func:`rnncheck.source.unpacking` tells it.
+    ``unpacked`` is how its code takes the state apart, as :func:`rnncheck.usercode.source.unpacking` tells it.
     """
     seen = given(state)
     structure, known = _taken(seen, *unpacked) if unpacked is not None else (seen.structure, ())

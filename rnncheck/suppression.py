@@ -16,12 +16,12 @@ import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rnncheck import source, usertrace
 from rnncheck.findings import Finding, Suppression
 from rnncheck.rules import IDS
 from rnncheck.rules.base import listing
 from rnncheck.settings import Settings
 from rnncheck.trace import Trace
+from rnncheck.usercode import source, usertrace
 
 FORM = "# rnncheck: ignore[rule] reason"
 _OURS = re.compile(r"#\s*rnncheck:\s*(?P<rest>.*?)\s*(?=#\s*rnncheck:|\s#\s|$)")

@@ -21,10 +21,10 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from rnncheck import definitions, usertrace
 from rnncheck.backends.noise import quiet_tensorflow
 from rnncheck.errors import TargetError
 from rnncheck.hints import remedy
+from rnncheck.usercode import definitions, usertrace
 
 
 @dataclass(frozen=True)

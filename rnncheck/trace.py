@@ -15,7 +15,7 @@ from rnncheck.structure import Structure
 if TYPE_CHECKING:
     from numpy import ndarray
 
-    from rnncheck.capture import Helper, Key
+    from rnncheck.running.capture import Helper, Key
 
     Array = ndarray[Any, Any]
 

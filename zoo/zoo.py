@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import rnncheck
-from rnncheck.expressions import value_of
 from rnncheck.formats import render
 from rnncheck.rules import IDS
+from rnncheck.usercode.expressions import value_of
 
 HERE = Path(__file__).parent
 

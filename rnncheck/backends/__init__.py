@@ -74,8 +74,8 @@ def _library_of_factory(obj: Any, kwargs: Mapping[str, Any]) -> str | None:
         return None
     if loaded == {"torch"}:
         return "torch"
-    from rnncheck import build
     from rnncheck.backends.noise import quiet_tensorflow
+    from rnncheck.building import build
 
     with quiet_tensorflow():
         made = next(build.candidates(obj, kwargs, lambda made: library_of(made) is not None))

@@ -19,10 +19,10 @@ from rnncheck.backends import providers
 from rnncheck.backends.kept import places
 from rnncheck.backends.snapshot import Restore, Snapshot
 from rnncheck.backends.surroundings import remember
-from rnncheck.definitions import is_framework
 from rnncheck.errors import UsageError
 from rnncheck.structure import flatten
 from rnncheck.trace import equal, rms
+from rnncheck.usercode.definitions import is_framework
 
 Array = NDArray[Any]
 

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from rnncheck.definitions import FRAMEWORKS, NOT_STATES, STATE_WORDS, is_reset_name, words
+from rnncheck.usercode.definitions import FRAMEWORKS, NOT_STATES, STATE_WORDS, is_reset_name, words
 
 NAMES = (
     "get_initial_state",

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch.utils import deterministic
 
-from rnncheck import usertrace
 from rnncheck.backends import torch_dropout, torch_functions
 from rnncheck.backends.base import (
     HOST,
@@ -32,6 +31,7 @@ from rnncheck.backends.base import (
 )
 from rnncheck.backends.snapshot import Restore
 from rnncheck.errors import BackendError
+from rnncheck.usercode import usertrace
 
 
 class TorchTensors(Tensors):

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from rnncheck.definitions import is_framework
+from rnncheck.usercode.definitions import is_framework
 
 Restore = Callable[[], None]
 GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)

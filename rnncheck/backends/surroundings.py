@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from types import CellType, FunctionType
 from typing import Any
 
-from rnncheck.capture import undecorated
-from rnncheck.definitions import is_framework
+from rnncheck.usercode.definitions import is_framework
+from rnncheck.usercode.functions import undecorated
 
 KINDS = (list, dict, set, deque)
 

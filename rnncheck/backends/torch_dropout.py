@@ -14,9 +14,9 @@ import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from rnncheck import source
 from rnncheck.backends.base import Dropping
-from rnncheck.definitions import is_framework, words
+from rnncheck.usercode import source
+from rnncheck.usercode.definitions import is_framework, words
 
 DROPOUTS = (
     functional.dropout,

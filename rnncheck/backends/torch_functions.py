@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from rnncheck.backends.base import Derivative, Tensor
-from rnncheck.definitions import is_framework
+from rnncheck.usercode.definitions import is_framework
 
 PLAIN = (bool, int, float, str, type(None), torch.dtype, torch.device, torch.Size)
 FUNCTIONS, CALLS, UNITS = 8, 2, 12

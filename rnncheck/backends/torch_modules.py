@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 
-from rnncheck import source
 from rnncheck.backends import providers
 from rnncheck.backends.attributes import walk
 from rnncheck.backends.base import Array, Backend, Tensor, Weight
 from rnncheck.backends.pytorch import TorchTensors
 from rnncheck.backends.snapshot import Snapshot
 from rnncheck.errors import BackendError
+from rnncheck.usercode import source
 
 
 class TorchModules(TorchTensors, Backend):

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import rnncheck
-from rnncheck.expressions import in_range, text_of
 from rnncheck.findings import Finding, Report, Result
+from rnncheck.usercode.expressions import in_range, text_of
 
 SCHEMA_VERSION = 1
 

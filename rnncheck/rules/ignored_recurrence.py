@@ -41,10 +41,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rnncheck import rewriting, source
 from rnncheck.findings import Finding, Related, Severity
 from rnncheck.rules.base import Rule, at, idle_weights, listing, old_name, unused
 from rnncheck.trace import Slot, Span, Trace, Weight
+from rnncheck.usercode import rewriting, source
 
 if TYPE_CHECKING:
     from rnncheck.trace import Array

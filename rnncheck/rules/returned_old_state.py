@@ -46,10 +46,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnncheck import rewriting
 from rnncheck.findings import Finding, Related, Severity
 from rnncheck.rules.base import Rule, at, listing, needs_state, old_name
 from rnncheck.trace import Computed, Slot, Span, Trace
+from rnncheck.usercode import rewriting
 
 
 def check(trace: Trace) -> Iterator[Finding]:

@@ -41,10 +41,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rnncheck import rewriting
 from rnncheck.findings import Finding
 from rnncheck.rules.base import Rule, at, needs_state, old_name
 from rnncheck.trace import Trace
+from rnncheck.usercode import rewriting
 
 
 def check(trace: Trace) -> Iterator[Finding]:

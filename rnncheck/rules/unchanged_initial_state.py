@@ -46,10 +46,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from rnncheck import rewriting
 from rnncheck.findings import Finding, Severity
 from rnncheck.rules.base import Rule, at, listing, needs_state, old_name
 from rnncheck.trace import Computed, Slot, Trace
+from rnncheck.usercode import rewriting
 
 
 def check(trace: Trace) -> Iterator[Finding]:

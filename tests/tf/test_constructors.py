@@ -9,9 +9,10 @@ import pytest
 import tensorflow as tf
 
 import rnncheck
-from rnncheck import build, widths
 from rnncheck.backends import load
-from rnncheck.build import Built
+from rnncheck.building import build
+from rnncheck.building.build import Built
+from rnncheck.discovery import widths
 
 BACKEND = load("keras")
 

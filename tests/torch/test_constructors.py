@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 import rnncheck
-from rnncheck import build, widths
 from rnncheck.backends import load
-from rnncheck.build import Built
+from rnncheck.building import build
+from rnncheck.building.build import Built
+from rnncheck.discovery import widths
 from rnncheck.formats import json_report
 
 BACKEND = load("torch")

@@ -19,8 +19,8 @@ from rnncheck.backends.base import Figures
 from rnncheck.backends.pytorch import TorchTensors
 from rnncheck.backends.torch_modules import TorchModules
 from rnncheck.errors import UsageError
+from rnncheck.experiments.probes import Lab
 from rnncheck.formats import render
-from rnncheck.probes import Lab
 
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 

@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from rnncheck import further, signature
 from rnncheck.backends import choose
-from rnncheck.convention import Callee
+from rnncheck.calling import signature
+from rnncheck.calling.convention import Callee
+from rnncheck.discovery import further
+from rnncheck.discovery.further import Further
 from rnncheck.errors import UsageError
-from rnncheck.expressions import value_of
-from rnncheck.further import Further
+from rnncheck.usercode.expressions import value_of
 
 
 def twos(rows: int) -> torch.Tensor:

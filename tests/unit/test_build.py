@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rnncheck import build, roles
+from rnncheck.building import build, roles
 from rnncheck.errors import BuildError
 
 

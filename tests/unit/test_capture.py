@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from rnncheck.capture import Recording, code_of, recording
+from rnncheck.running.capture import Recording, recording
+from rnncheck.usercode.functions import code_of
 
 
 class Value:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from rnncheck import build
+from rnncheck.building import build
 from rnncheck.errors import UsageError
-from rnncheck.expressions import Expression, text_of, value_of
+from rnncheck.usercode.expressions import Expression, text_of, value_of
 
 
 @pytest.mark.parametrize(

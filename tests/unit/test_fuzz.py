@@ -23,7 +23,6 @@ from typer.testing import CliRunner
 from rnncheck import cli, target, unchecked
 from rnncheck.checking import check_targets
 from rnncheck.errors import CallError, RnncheckError
-from rnncheck.expressions import Expression, text_of, value_of
 from rnncheck.findings import (
     Finding,
     Location,
@@ -39,6 +38,7 @@ from rnncheck.findings import (
 from rnncheck.formats import render
 from rnncheck.rules import IDS
 from rnncheck.settings import FORMATS, OVERRIDABLE, Settings, configured, from_options, memory_size, state_parts
+from rnncheck.usercode.expressions import Expression, text_of, value_of
 
 SCHEMA = json.loads(importlib.resources.files("rnncheck.formats").joinpath("report.schema.json").read_text())
 VALID = jsonschema.Draft202012Validator(SCHEMA)

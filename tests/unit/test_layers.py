@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,13 @@ import rnncheck.formats
 import rnncheck.rules
 
 FRAMEWORKS = {"torch", "tensorflow", "keras"}
+FLOORS = (
+    "errors findings structure trace usercode rules backends settings calling running initial_state hints building discovery "
+    "experiments suppression run target isolation checking formats api cli"
+).split()
+"""From the ground up, as data flows the other way: each imports only what is below it."""
+WORKER = "isolation/worker.py"
+"""It is what runs at the other end of the supervisor's pipe, and nobody imports it."""
 
 
 def imported_by(module: str) -> set[str]:
@@ -43,6 +53,26 @@ def test_only_the_terminal_format_loads_rich(module: str) -> None:
 
 def test_the_package_itself_loads_nothing_heavy() -> None:
     assert not imported_by("rnncheck") & {*FRAMEWORKS, "numpy", "rich", "typer"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The parts of rnncheck that a module needs to be imported itself."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            package, _, below = node.module.partition(".")
+            if package == "rnncheck":
+                yield from [below.partition(".")[0]] if below else [alias.name for alias in node.names]
+
+
+def test_imports_go_down_alone() -> None:
+    root = Path(rnncheck.__file__).parent
+    up = []
+    for path in sorted(root.rglob("*.py")):
+        inside = path.relative_to(root)
+        floor = inside.parts[0].removesuffix(".py")
+        if floor in FLOORS and inside.as_posix() != WORKER:
+            up += [(inside.as_posix(), other) for other in imports(path) if other in FLOORS[FLOORS.index(floor) + 1 :]]
+    assert up == []
 
 
 def test_every_public_name_can_be_imported() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rnncheck.reading import Place, Reading, readings
+from rnncheck.calling.reading import Place, Reading, readings
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rnncheck.signature import ANONYMOUS, Signature, kept, signatures
+from rnncheck.calling.signature import ANONYMOUS, Signature, kept, signatures
 
 
 def step(parameters: str) -> Any:

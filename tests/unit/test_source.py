@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rnncheck import rewriting, source
+from rnncheck.usercode import rewriting, source
 
 
 def write(tmp_path: Path, text: str) -> str:

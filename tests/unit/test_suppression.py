@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from traces import stuck
 
-from rnncheck import source
 from rnncheck.findings import Finding, Location, Outcome, Suppression
 from rnncheck.rules import IDS, by_id
 from rnncheck.run import apply
 from rnncheck.settings import Override, Settings
 from rnncheck.suppression import remarks
 from rnncheck.trace import Trace
+from rnncheck.usercode import source
 
 # The finding is on the line with FOUND, in the class Cell.
 CELL = """

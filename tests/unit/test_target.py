@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rnncheck import definitions
 from rnncheck.errors import TargetError
 from rnncheck.target import Loaded, load, load_file, parse
+from rnncheck.usercode import definitions
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from rnncheck import usage
+from rnncheck.usercode import usage
 
 
 def function(body: str, parameters: str = "self, x, states") -> ast.FunctionDef:

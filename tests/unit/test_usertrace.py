@@ -7,7 +7,7 @@ import os
 import pytest
 
 import rnncheck
-from rnncheck import usertrace
+from rnncheck.usercode import usertrace
 
 OWN = os.path.dirname(rnncheck.__file__)
 KERAS = """Exception encountered when calling MyCell.call().

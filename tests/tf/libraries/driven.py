@@ -12,10 +12,10 @@ import tf1_cells
 import tf_keras_cells
 
 from rnncheck import backends
-from rnncheck.binding import bind
-from rnncheck.build import Built
+from rnncheck.building.build import Built
+from rnncheck.discovery.binding import bind
+from rnncheck.running.unroll import State, unroll
 from rnncheck.settings import Settings
-from rnncheck.unroll import State, unroll
 
 tf1 = tf.compat.v1
 

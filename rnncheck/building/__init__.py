@@ -1,0 +1,1 @@
+"""A cell from what was loaded: the arguments of its constructor, and what an error says of them."""

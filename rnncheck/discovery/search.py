@@ -1,0 +1,477 @@
+"""Finding out how a cell is called.
+
+Markers and providers of the cell itself come first, then its signature and code, then trying; a guess
+counts only when the cell accepts what it returned as its next state.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rnncheck import structure
+from rnncheck.backends.base import Array, Backend, Tensor
+from rnncheck.calling import signature
+from rnncheck.calling.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
+from rnncheck.calling.reading import Reading, readings
+from rnncheck.calling.signature import ANONYMOUS, EACH, KEPT, LIST
+from rnncheck.discovery import further, steps
+from rnncheck.discovery.guesses import Ground, Guess, asked_for, fresh, guesses, learned, state_like
+from rnncheck.discovery.refusals import NotAccepted, Problem, cause, explained
+from rnncheck.errors import CallError
+from rnncheck.running import layers, rows
+from rnncheck.running.unroll import State
+from rnncheck.settings import Settings
+from rnncheck.structure import Structure, flatten
+from rnncheck.trace import equal
+from rnncheck.usercode import usage
+from rnncheck.usercode.definitions import is_state_name
+
+FURTHER: Mapping[str, tuple[int, int | None]] = {"a few": (1, 5), "further": (1, None)}
+"""Which of the values for further arguments an effort tries; the first are those of all others."""
+MORE_STEPS = 3
+"""How many more steps a convention must hold before it is believed."""
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A call that was taken, and came back with something that is no next state: what a ``rule`` is about.
+
+    ``slot`` is where they differ, None for no one slot. ``sure``: by nothing but an axis.
+    """
+
+    bound: Bound
+    shape: tuple[int, ...]
+    rule: str
+    slot: int | None
+    step: int
+    went_in: str
+    came_back: str
+    sure: bool = False
+
+
+class NoNextState(CallError):
+    """The cell was called as it says, and what it returned is not the state that it takes."""
+
+    def __init__(self, error: CallError, misfit: Misfit) -> None:
+        super().__init__(error.message, hint=error.hint, details=error.details)
+        self.misfit = misfit
+
+
+@dataclass
+class Budget:
+    """How many more states are tried on one cell. Counted, since a verdict must not hang on how fast a machine is."""
+
+    left: int = 2500
+
+
+@dataclass
+class Search:
+    """The search for one cell's convention, with inputs of one row's ``shape`` and hidden sizes ``widths``, likeliest
+    first, at the latest until a time (of ``time.process_time``)."""
+
+    backend: Backend
+    cell: Any
+    settings: Settings
+    widths: Sequence[int]
+    shape: tuple[int, ...]
+    until: float
+    budget: Budget
+    refused: list[Problem] = field(default_factory=list)
+    misfits: list[Misfit] = field(default_factory=list)
+    before: Mapping[str, Any] = field(default_factory=dict)
+
+    def found(self, forms: Sequence[Form], effort: str) -> Bound:
+        """The convention; raises CallError with the cell's own complaint about the likeliest guess.
+
+        ``effort`` is ``likely``, ``a few`` or ``further`` (with other values of further arguments), ``wide`` (with
+        unlikely states, which are many), ``kept`` (the state is looked for on the cell itself) or ``layer`` (it runs
+        over a sequence and needs no state).
+        """
+        methods = steps.methods(self.cell, self.settings, self.backend)
+        if effort == "layer":
+            return self._layer(methods[0], forms)
+        if effort == "kept":
+            self.backend.restart(self.cell, self.settings.batch, self._inputs(forms[0], 1))
+        self.before = self.backend.kept(self.cell)
+        # A call that fails half-way leaves layers of Keras built for inputs that they will not see.
+        undo = self.backend.snapshot(self.cell).restore if self.backend.output_first(self.cell) else None
+        # A state that comes back before the output is believed only where it also goes in first, or where
+        # nothing else fits: a cell that ignores its state would accept its output as a state.
+        driven = self.backend.drives(self.cell)
+        for likely in (True, False):
+            for ground in self._grounds(methods, forms, effort):
+                for guess in guesses(ground, wide=effort == "wide"):
+                    # What a framework drives it starts as the cell declares, and in no other way.
+                    if self._settled(driven) and not guess.declared:
+                        continue
+                    bound = self._accepted(ground, guess, likely)
+                    if bound is not None:
+                        return self._with_rows_apart(bound, guess, forms, likely)
+                    if undo is not None:
+                        undo()
+                    self.budget.left -= 1
+                    if self.budget.left < 0 or time.process_time() > self.until or self._hopeless():
+                        raise explained(self.cell, methods, self.refused) from cause(self.refused)
+                if self._settled(driven):
+                    raise explained(self.cell, methods, self.refused) from cause(self.refused)
+            if driven:
+                break
+        raise explained(self.cell, methods, self.refused) from cause(self.refused)
+
+    def _hopeless(self) -> bool:
+        """Whether the cell failed in a way that no other call would mend."""
+        return bool(self.refused) and isinstance(self.refused[-1].reason.cause, (RecursionError, MemoryError))
+
+    def _settled(self, driven: bool) -> bool:
+        """Whether the state that the cell declares was taken, and surely did not come back."""
+        return any(misfit.bound.initial_declared and (driven or misfit.sure) for misfit in self.misfits)
+
+    def _with_rows_apart(self, bound: Bound, guess: Guess, forms: Sequence[Form], likely: bool) -> Bound:
+        """The same call with the input's axes the other way round, where its code does not say which of them is time
+        and the rows mix as they are."""
+        callee = bound.callee
+        told = callee.form.over_time and isinstance(getattr(self.cell, "batch_first", None), bool)
+        # A product with its own transpose, (batch, 1, width), sums over the rows of what has no axis of time.
+        matrices = callee.form.layout == "rows" and any(len(leaf.shape) > len(self.shape) + 1 for leaf in bound.initial)
+        if told or not (steps.runs_over_time(callee) or matrices) or not self._leaks(bound):
+            return bound
+        for form in steps.ordered(forms, callee):
+            if form.over_time and form != callee.form:
+                for ground in self._filled(dataclasses.replace(callee, form=form), "likely"):
+                    for other in (guess, *guesses(ground, wide=False)):
+                        found = self._accepted(ground, other, likely)
+                        if found is not None and not self._leaks(found):
+                            return found
+        return bound
+
+    def _leaks(self, bound: Bound) -> bool:
+        start = State(bound.convention.state, [self.backend.numpy(leaf) for leaf in bound.initial])
+        return rows.leak(bound, self.settings.seed, start, self.shape, (1, 1)) is not None
+
+    def _layer(self, method: str, forms: Sequence[Form]) -> Bound:
+        """A layer that takes a sequence and no state. Where the code does not say which axis is time, that along
+        which it remembers and under which the rows do not mix."""
+        found: list[tuple[bool, Bound]] = []
+        for way in signature.kept(getattr(self.cell, method), tuple(self.settings.call_kwargs)):
+            callee = Callee(self.backend, self.cell, method, way)
+            if not steps.runs_over_time(callee):
+                continue
+            for form in steps.ordered([form for form in forms if form.over_time], callee):
+                for ground in self._filled(dataclasses.replace(callee, form=form), "likely"):
+                    bound = self._sequence(ground)
+                    if bound is None:
+                        continue
+                    forgets = layers.remembers(bound, self.settings.seed, self.shape) is False
+                    if not forgets and not self._leaks(bound):
+                        return bound
+                    found.append((forgets, bound))
+        if not found:
+            raise explained(self.cell, [method], self.refused) from cause(self.refused)
+        return min(found, key=lambda item: item[0])[1]
+
+    def _sequence(self, ground: Ground) -> Bound | None:
+        callee = ground.callee
+        try:
+            self.backend.seed(self.settings.seed)
+            returned = callee.without_state(ground.x)
+        except Exception as error:
+            self.refused.append(Problem(ground, Guess((), "", False), NotAccepted(cause=error)))
+            return None
+        outputs = flatten(returned, self.backend.is_tensor)[1]
+        if all(rows.output_axis(callee.form, ground.batch, tensor.shape) is None for tensor in outputs):
+            return None
+        convention = Convention(callee.signature, structure.mapping(()), Reading(1, 2), callee.form, callee.shown)
+        return Bound(callee, convention, [], "none", True, self.backend.dtype(ground.x), ground.batch)
+
+    def _grounds(self, methods: Sequence[str], forms: Sequence[Form], effort: str) -> Iterator[Ground]:
+        given = self.settings.call_kwargs
+        for method in methods:
+            function, definition = getattr(self.cell, method), steps.definition(self.cell, method)
+            if effort == "kept":
+                ways = signature.kept(function, tuple(given))
+            else:
+                rebound = usage.given_values(definition) if definition is not None else ()
+                names = steps.returned_names(self.cell, method)
+                ways = list(signature.signatures(function, tuple(given), names, rebound))
+            for way in ways:
+                parts = steps.input_parts(self.cell, method, way.input)
+                callee = Callee(
+                    self.backend, self.cell, method, dataclasses.replace(way, parts=parts) if parts else way
+                )
+                for form in steps.ordered(forms, callee):
+                    yield from self._filled(dataclasses.replace(callee, form=form), effort)
+
+    def _filled(self, callee: Callee, effort: str) -> Iterator[Ground]:
+        """The callee with values for its further arguments."""
+        batch = callee.form.batch(self.settings.batch)
+        x = self._inputs(callee.form, 1)
+        way = callee.signature
+        flags = [dict.fromkeys(way.flags, True), {}] if way.flags else [{}]
+        for switched in flags:
+            given = {**switched, **self.settings.call_kwargs}
+            every = further.arguments(callee, given, x, batch, self.widths)
+            first, last = FURTHER.get(effort, (0, 1))
+            for values in itertools.islice(every, first, last):
+                filled = dataclasses.replace(callee, further=values.values, shown=values.shown)
+                yield Ground(filled, x, batch, self.widths, self.settings.state)
+
+    def _inputs(self, form: Form, number: int) -> Tensor:
+        rng = np.random.default_rng((self.settings.seed, number))
+        dtype = self.backend.float_dtype(self.cell)
+        array = form.draw(rng, (form.batch(self.settings.batch), *self.shape), dtype)
+        return self.backend.tensor(form.lay(array), "int64" if form.tokens is not None else dtype)
+
+    def _accepted(self, ground: Ground, guess: Guess, likely: bool) -> Bound | None:
+        """The guess, or what was learned from the way in which it was refused, if the cell takes it."""
+        waiting = [guess]
+        for _ in range(8):
+            if not waiting:
+                break
+            tried = waiting.pop(0)
+            try:
+                return self._try(ground, tried, likely)
+            except NotAccepted as reason:
+                self.refused.append(Problem(ground, tried, reason))
+                if ground.callee.signature.passing == KEPT:
+                    continue
+                if reason.cause is not None:
+                    waiting.extend(asked_for(ground, tried, str(reason.cause)))
+                elif reason.returned is not None:
+                    waiting.extend(learned(ground, tried, reason.returned))
+        return None
+
+    def _try(self, ground: Ground, guess: Guess, likely: bool) -> Bound:
+        callee, backend, x = ground.callee, self.backend, ground.x
+        skeleton, leaves = flatten(guess.value, backend.is_tensor)
+        if not leaves:
+            raise NotAccepted("takes a state without tensors.")
+        backend.put(self.cell, self.before)
+        returned = self._attempt(callee, x, fresh(backend, guess.value))
+        shapes = [tuple(leaf.shape) for leaf in leaves]
+        form, rows = callee.form, ground.batch
+        whole = callee.signature.passing == KEPT or form.layout == "single"
+        if all(rows_axis(shape, rows, form) is None for shape in shapes) and not whole:
+            given = outline(guess.value, backend)
+            raise NotAccepted(
+                f"keeps a state ({given}) without a row for each of the {rows} rows of its input: is it a layer that "
+                "runs over a whole sequence?",
+                returned=returned,
+            )
+        reading = self._reading(callee, returned, skeleton, shapes, likely)
+        if reading is None:
+            self._note(ground, guess, skeleton, leaves, returned)
+            if returned is None:
+                raise NotAccepted("returned None: it has no return statement that ran.")
+            given = outline(guess.value, backend)
+            raise NotAccepted(
+                f"returned {outline(returned, backend)}, which has no part like the state that went in ({given}).",
+                returned=returned,
+            )
+        method = callee.method if callee.method != backend.method_of(self.cell) else None
+        convention = Convention(callee.signature, skeleton, reading, form, callee.shown, method)
+        # A framework that drives the cell itself starts it from zeros where the cell says nothing.
+        declared = guess.declared or backend.output_first(self.cell)
+        dtype = backend.dtype(x)
+        names = tuple(part.name for part in ground.asked or ())
+        bound = Bound(callee, convention, leaves, guess.source, declared, dtype, ground.batch, names)
+        _, found, following = bound.split(returned)
+        dtypes = [[backend.dtype(leaf) for leaf in part] for part in (leaves, following)]
+        for number in range(2, 2 + MORE_STEPS):
+            try:
+                again = self._attempt(callee, self._inputs(form, number), found.build(following))
+            except NotAccepted:
+                for slot, (before, after) in enumerate(zip(*dtypes)):
+                    if before != after and (declared or after.startswith("float")):
+                        # The declared state came back whole, and the step refused it: it is no other.
+                        misfit = Misfit(bound, self.shape, "state-dtype-mismatch", slot, 0, before, after, declared)
+                        self.misfits.append(misfit)
+                raise
+            parts = split(again, reading, skeleton, backend, form)
+            if parts is None or [tuple(leaf.shape) for leaf in parts[2]] != shapes:
+                if parts is not None and len(parts[2]) == len(shapes):
+                    self._note_shapes(bound, shapes, [tuple(leaf.shape) for leaf in parts[2]], number - 1)
+                text = f"returned {outline(again, backend)} at step {number}, another state than before."
+                raise NotAccepted(text, returned=again)
+            _, found, following = bound.split(again)
+        # A state that nobody named, and an input laid out as few take it, must prove to be what they are taken for.
+        unnamed = callee.signature.passing == LIST and not is_state_name(callee.signature.state)
+        unlikely = unnamed or callee.signature == ANONYMOUS or form.layout in ("columns", "single")
+        if unlikely and not self._reads(bound):
+            raise NotAccepted("takes a state that has no effect, without a name to tell that it is one.")
+        return bound
+
+    def _note(self, ground: Ground, guess: Guess, skeleton: Structure, leaves: Sequence[Tensor], returned: Any) -> None:
+        """Remember what came back for a state that is certainly the one that the cell takes."""
+        callee, backend = ground.callee, ground.backend
+        rare = callee.form.layout in ("columns", "single")
+        if not (guess.declared or (guess.told and not rare)) or callee.signature.passing == KEPT:
+            return
+        driven = backend.drives(callee.cell) and callee.method == backend.method_of(callee.cell)
+        method = callee.method if callee.method != backend.method_of(callee.cell) else None
+        reading = Reading(1, 2) if isinstance(returned, (tuple, list)) and len(returned) == 2 else Reading()
+        convention = Convention(callee.signature, skeleton, reading, callee.form, callee.shown, method)
+        declared, dtype = guess.declared or backend.output_first(callee.cell), backend.dtype(ground.x)
+        bound = Bound(callee, convention, list(leaves), guess.source, declared, dtype, ground.batch)
+        shapes = [tuple(leaf.shape) for leaf in leaves]
+        # Of three results or more, the state may be one.
+        several = isinstance(returned, (tuple, list)) and len(returned) > 2 and len(shapes) > 1
+        places = [] if driven else state_like(ground, returned)[: 3 if several else 1]
+        places = [returned[1]] if driven and reading.at == 1 else places
+        # A single tensor of another width that is not called a state is an output.
+        names = steps.returned_names(callee.cell, callee.method)
+        alone = not driven and backend.is_tensor(returned) and not any(map(is_state_name, names))
+        if alone and math.prod(returned.shape) != math.prod(shapes[0]) and not self._takes(ground, returned):
+            places = []
+        for place in places:
+            found, back = flatten(place, backend.is_tensor)
+            fits = structure.compatible(skeleton, found) and len(back) == len(shapes)
+            if fits and (len(back) > 1 or not callee.signature.optional):
+                parts = [flatten(part, backend.is_tensor)[1] for part in state_like(ground, returned)]
+                another = any([tuple(leaf.shape) for leaf in part] == shapes for part in parts)
+                self._note_shapes(bound, shapes, [tuple(leaf.shape) for leaf in back], 0, ambiguous=another)
+                return
+        # What takes a state on demand and gives back an output alone is a layer.
+        if callee.signature.optional:
+            return
+        went_in, came_back = outline(guess.value, backend), outline(returned, backend)
+        # As many parts as there are arguments for them are no accident.
+        sure = guess.declared and callee.signature.passing == EACH
+        self.misfits.append(Misfit(bound, self.shape, "wrong-state-structure", None, 0, went_in, came_back, sure))
+
+    def _takes(self, ground: Ground, state: Any) -> bool:
+        """Whether the cell takes this as its state."""
+        try:
+            self._attempt(ground.callee, ground.x, state)
+        except NotAccepted:
+            return False
+        return True
+
+    def _note_shapes(
+        self, bound: Bound, before: Sequence[Any], after: Sequence[Any], step: int, *, ambiguous: bool = False
+    ) -> None:
+        for slot, (one, other) in enumerate(zip(before, after)):
+            if one != other and not _is_cache(one, other):
+                sizes = ["x".join(map(str, shape)) or "a scalar" for shape in (one, other)]
+                # As many numbers in another shape are the state, unless something else that came back may be it.
+                sure = math.prod(one) == math.prod(other) and not ambiguous
+                went_in, came_back = sizes
+                self.misfits.append(
+                    Misfit(bound, self.shape, "state-shape-mismatch", slot, step, went_in, came_back, sure)
+                )
+                return
+
+    def _reads(self, bound: Bound) -> bool:
+        """Whether another state and another input change what the first step gives, and the same ones do not."""
+        backend, rng = self.backend, np.random.default_rng(0)
+        others = [
+            backend.tensor(rng.uniform(0.1, 0.9, tuple(leaf.shape)).astype(array.dtype), backend.dtype(leaf))
+            if (array := backend.numpy(leaf)).dtype.kind in "fc"
+            else leaf
+            for leaf in bound.initial
+        ]
+        given: list[list[Array]] = []
+        own = bound.initial
+        for leaves, number in ((own, 1), (others, 1), (own, 2), (own, 1), (others, 1), (own, 2)):
+            backend.put(self.cell, self.before)
+            try:
+                returned = self._attempt(
+                    bound.callee, self._inputs(bound.form, number), bound.convention.state.build(leaves)
+                )
+            except NotAccepted:
+                return False
+            given.append([backend.numpy(tensor) for tensor in flatten(returned, backend.is_tensor)[1]])
+        first, *changed = given[:3]
+        repeated = all(all(map(equal, one, other)) for one, other in zip(given[:3], given[3:]))
+        return repeated and not any(all(map(equal, first, other)) for other in changed)
+
+    def _attempt(self, callee: Callee, x: Tensor, state: Any) -> Any:
+        self.backend.seed(self.settings.seed)
+        try:
+            return callee.call(x, state)
+        except Exception as error:
+            raise NotAccepted(cause=error) from error
+
+    def _reading(
+        self, callee: Callee, returned: Any, skeleton: Structure, shapes: Sequence[tuple[int, ...]], likely: bool
+    ) -> Reading | None:
+        """How the state lies in what came back; None when it does not."""
+        backend = self.backend
+        if callee.signature.passing == KEPT:
+            ways = [(Reading(1, 2), True)]
+        else:
+            ways = readings(
+                returned,
+                fixed=backend.drives(self.cell) and callee.method == backend.method_of(self.cell),
+                output_first=backend.output_first(self.cell),
+                state_first=not callee.signature.input_first,
+                names=steps.returned_names(self.cell, callee.method),
+                taken=callee.signature.states,
+            )
+        fitting = []
+        for way, is_likely in ways:
+            if likely and not is_likely:
+                continue
+            if callee.signature.passing == EACH:
+                way = dataclasses.replace(way, names=callee.signature.states)
+            for reading in (way, dataclasses.replace(way, over_time=True)):
+                if reading.over_time and not (callee.form.over_time or callee.form.layout == "rows"):
+                    continue
+                # Every step's h and c beside an output is no state that goes in again.
+                if reading.over_time and reading.at is not None and skeleton.size > 1:
+                    continue
+                if _fits(returned, reading, skeleton, shapes, backend, callee.form):
+                    fitting.append(reading)
+        # What comes back in the container that went in is the state, however a tensor beside it is called.
+        alike = [reading for reading in fitting if _alike(returned, reading, skeleton, backend)]
+        return next(iter(alike or fitting), None)
+
+    def complaints(self) -> list[str]:
+        """The texts of what the cell raised, each once."""
+        return list(dict.fromkeys(str(problem.reason.cause) for problem in self.refused if problem.reason.cause))
+
+
+def _is_cache(before: Sequence[int], after: Sequence[int]) -> bool:
+    """Whether a slot that was empty at first became longer, as the keys and values of attention do."""
+    return len(before) == len(after) and any(one == 0 != other for one, other in zip(before, after))
+
+
+def _alike(returned: Any, reading: Reading, skeleton: Structure, backend: Backend) -> bool:
+    """Whether what is read as the state is a container such as went in, and no parts that are put together for it."""
+    parts = None if isinstance(reading.at, tuple) else reading.split(returned)
+    found = structure.LEAF if parts is None else flatten(parts[1], backend.is_tensor)[0]
+    same = found.kind == skeleton.kind and (found.kind != "named" or found.type is skeleton.type)
+    return same and not skeleton.is_leaf
+
+
+def _fits(
+    returned: Any,
+    reading: Reading,
+    skeleton: Structure,
+    shapes: Sequence[tuple[int, ...]],
+    backend: Backend,
+    form: Form,
+) -> bool:
+    parts = reading.split(returned)
+    if parts is None:
+        return False
+    found, leaves = flatten(structure.reorder(parts[1], skeleton), backend.is_tensor)
+    if not structure.compatible(skeleton, found):
+        return False
+    # (output, (h,)) is no state of two parts.
+    if reading.at is None and structure.is_flat(skeleton) and not structure.is_flat(found):
+        return False
+    back = [tuple(leaf.shape) for leaf in leaves]
+    if reading.over_time:
+        axis = 0 if form.layout == "time first" else 1
+        if any(len(shape) <= axis or shape[axis] != 1 for shape in back):
+            return False
+        back = [(*shape[:axis], *shape[axis + 1 :]) for shape in back]
+    return back == list(shapes)

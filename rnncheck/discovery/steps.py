@@ -1,0 +1,94 @@
+"""Which method of a cell is one step, and how it takes its input."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+from rnncheck.backends.base import Backend
+from rnncheck.calling import signature
+from rnncheck.calling.convention import Callee, Form
+from rnncheck.errors import CallError
+from rnncheck.settings import Settings
+from rnncheck.usercode import source, usage
+from rnncheck.usercode.definitions import is_framework, is_state_name, is_step_name, words
+from rnncheck.usercode.functions import code_of, is_method
+
+
+def methods(cell: Any, settings: Settings, backend: Backend) -> list[str]:
+    """The methods that may be one step, likeliest first.
+
+    Raises CallError where there is none.
+    """
+    if settings.method is not None:
+        if not callable(getattr(cell, settings.method, None)):
+            raise CallError(
+                f"{type(cell).__name__} has no method '{settings.method}'.", hint="Name its step with --method NAME."
+            )
+        return [settings.method]
+    first = backend.method_of(cell)
+    own = callable(getattr(cell, first, None)) and not _is_missing(getattr(type(cell), first, None))
+    found = [*([first] if own else []), *(name for name in _steps(cell) if name != first)]
+    if not found:
+        raise CallError(
+            f"{type(cell).__name__} has no {first}(), and no method that is one step by its name.",
+            hint="Name its step with --method NAME.",
+        )
+    return found
+
+
+def _is_missing(method: Any) -> bool:
+    """Whether it is what PyTorch puts in the place of a ``forward`` that is not defined."""
+    return getattr(method, "__name__", None) == "_forward_unimplemented"
+
+
+def _steps(cell: Any) -> list[str]:
+    """Methods of the user's own that are one step by their names and take a state."""
+    found = []
+    for base in type(cell).__mro__:
+        if is_framework(base):
+            break
+        for name, value in vars(base).items():
+            named = is_step_name(name) and is_method(value) and name not in found
+            if named and any(way.states for way in signature.signatures(getattr(cell, name))):
+                found.append(name)
+    return sorted(found, key=lambda name: "step" not in words(name))
+
+
+def ordered(forms: Sequence[Form], callee: Callee) -> list[Form]:
+    """Sequences first where the method reads its input as one; the batch first where the cell says so."""
+    if callee.backend.drives(callee.cell):
+        return [form for form in forms if not form.over_time]
+    sequence = runs_over_time(callee)
+    batch_first = getattr(callee.cell, "batch_first", True)
+
+    def rank(form: Form) -> tuple[bool, bool]:
+        return form.over_time != sequence, form.over_time and (form.layout == "batch first") != batch_first
+
+    return sorted(forms, key=rank)
+
+
+def runs_over_time(callee: Callee) -> bool:
+    """Whether the method loops over its input, or hands it to a layer that does."""
+    function = source.function_of(callee.code)
+    named = function is not None and usage.takes_sequence(function, callee.signature.input)
+    return named or callee.backend.has_recurrent_layer(callee.cell)
+
+
+def input_parts(cell: Any, method: str, parameter: str) -> tuple[str, ...]:
+    """The variables into which a step takes its input apart, none of which is its state."""
+    function = definition(cell, method)
+    parts = usage.parts_of(function, parameter) if function is not None else ()
+    return () if any(map(is_state_name, parts)) else parts
+
+
+def returned_names(cell: Any, method: str) -> tuple[str, ...]:
+    """What the parts of what it returns are called in its code."""
+    function = definition(cell, method)
+    return usage.returned_parts(function) if function is not None else ()
+
+
+def definition(cell: Any, method: str) -> ast.FunctionDef | None:
+    """The source of a method; None where there is none."""
+    return source.function_of(code_of(getattr(type(cell), method, None)))

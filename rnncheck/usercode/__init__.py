@@ -1,0 +1,1 @@
+"""The user's own source: what it defines, what it names, and where."""

@@ -1,0 +1,242 @@
+"""Which statements of a file are definitions, and which of its classes are cells.
+
+Reads syntax trees and signatures only; no framework is needed.
+"""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rnncheck.usercode.functions import is_method, undecorated
+
+FRAMEWORKS = ("torch", "keras", "tensorflow", "tf_keras", "sonnet")
+STATE_WORDS = frozenset(
+    [
+        "h",
+        "c",
+        "hx",
+        "cx",
+        "hc",
+        "hxs",
+        "cxs",
+        "s",
+        "state",
+        "states",
+        "hidden",
+        "carry",
+        "prev",
+        "previous",
+        "mem",
+        "memory",
+        "memories",
+        "caches",
+        "mems",
+        "cache",
+        "hiddens",
+        "hn",
+        "cn",
+        "syn",
+        "spk",
+        "cell",
+        "h0",
+        "c0",
+        "ht",
+        "ct",
+        "hid",
+        "latent",
+        "tm1",
+    ]
+)
+INPUT_WORDS = frozenset(
+    [
+        "x",
+        "xt",
+        "xs",
+        "inp",
+        "inputs",
+        "input",
+        "sequence",
+        "u",
+        "obs",
+        "tensor",
+        "token",
+        "embedded",
+        "embedding",
+        "in",
+    ]
+)
+
+
+RESETTING = frozenset("reset init initialize clear begin start".split())
+NOT_STATES = frozenset("weights weight parameters params parameter bias layer layers cell config".split())
+
+
+def only(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """The imports, definitions and constants among these statements, also inside ``if`` and ``try``."""
+    return [node for node in map(_definition, body) if node is not None]
+
+
+def _definition(node: ast.stmt) -> ast.stmt | None:
+    if isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return node
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return node
+    if isinstance(node, (ast.Assign, ast.AnnAssign)) and not _calls(node.value):
+        return node
+    if isinstance(node, ast.If) and not _calls(node.test) and not _is_main_guard(node.test):
+        kept = ast.If(node.test, only(node.body) or [ast.Pass()], only(node.orelse))
+        return ast.fix_missing_locations(ast.copy_location(kept, node))
+    if isinstance(node, ast.Try) and any(isinstance(inner, (ast.Import, ast.ImportFrom)) for inner in node.body):
+        return node
+    return None
+
+
+def _calls(node: ast.AST | None) -> bool:
+    return node is not None and any(isinstance(inner, (ast.Call, ast.Await)) for inner in ast.walk(node))
+
+
+def _is_main_guard(test: ast.expr) -> bool:
+    return any(isinstance(inner, ast.Name) and inner.id == "__name__" for inner in ast.walk(test))
+
+
+def future_flags(source: bytes) -> int:
+    """The compiler flags of the ``from __future__`` imports in a file."""
+    names = re.findall(rb"^from __future__ import ([\w, ]+)", source, re.MULTILINE)
+    features = {name.strip().decode() for line in names for name in line.split(b",")}
+    return sum(getattr(__future__, name).compiler_flag for name in features if name in __future__.all_feature_names)
+
+
+def may_define_cell(source: str) -> bool:
+    """Whether a file of a folder is worth loading: it defines a class and imports a framework or defines a
+    ``call``, ``forward`` or ``__call__``."""
+    imports = rf"^\s*(?:import|from)\s+(?:{'|'.join(FRAMEWORKS)})\b"
+    steps = r"^\s+def (?:call|forward|__call__)\("
+    return _holds(r"^\s*class\s", source) and (_holds(imports, source) or _holds(steps, source))
+
+
+def _holds(pattern: str, source: str) -> bool:
+    return re.search(pattern, source, re.MULTILINE) is not None
+
+
+def words(name: str) -> set[str]:
+    """The lower-case words of an identifier: ``prevHidden_state`` has prev, hidden and state."""
+    return {part.lower() for part in re.findall(r"[A-Z]?[a-z]+\d?|[A-Z]+(?![a-z])\d?|[a-z]\w?", name)}
+
+
+NEWER = frozenset("new next updated cur curr current out t tp1 n".split())
+"""Words that tell the new value of something from the old one."""
+
+
+def stem(name: str) -> frozenset[str]:
+    """The words of a variable but those that tell its new value from its old one."""
+    return frozenset(words(name) - NEWER) or frozenset([name])
+
+
+def is_state_name(name: str) -> bool:
+    return bool(words(name) & STATE_WORDS) and not is_input_name(name)
+
+
+BEFORE = frozenset(["prev", "previous", "tm1"])
+
+
+def is_surely_state_name(name: str) -> bool:
+    """Whether the name tells of a state and not only of something that was there before: an action, an output."""
+    return bool(words(name) & (STATE_WORDS - BEFORE)) and not is_input_name(name)
+
+
+def is_input_name(name: str) -> bool:
+    return bool(words(name) & INPUT_WORDS) and not re.search(r"_(states?|hidden|carry|hx)$", name)
+
+
+GRAPH_WORDS = frozenset("adj adjacency graph laplacian support supports adjmat".split())
+
+
+def is_graph_name(name: str) -> bool:
+    """Whether an argument of this name tells which nodes of a graph are neighbours."""
+    return name in ("A", "a") or bool(words(name) & GRAPH_WORDS)
+
+
+def is_reset_name(name: str) -> bool:
+    """Whether a method of this name begins a new sequence."""
+    parts = words(name)
+    return bool(parts & RESETTING) and (len(parts) == 1 or bool(parts & STATE_WORDS)) and not parts & NOT_STATES
+
+
+NO_STEPS = frozenset("training validation test predict optimizer lr configure functional multi".split())
+
+
+def is_step_name(name: str) -> bool:
+    """Whether a method of this name is one step of a cell."""
+    parts = words(name)
+    if name.startswith("_") or parts & NO_STEPS:
+        return False
+    return bool(parts & {"step", "recurrence", "recurrent", "recur"}) or name in (
+        "update",
+        "forward_one",
+        "one_forward",
+    )
+
+
+def method_of(cls: type) -> Callable[..., Any] | None:
+    """The ``call`` or ``forward`` of a class, else the ``__call__`` that stands in its place in cells of TensorFlow 1
+    and of Sonnet; what the user defines comes before what a framework does."""
+    found = [
+        undecorated(vars(base)[name])
+        for name in ("call", "forward", "__call__")
+        for base in cls.__mro__
+        if name in vars(base)
+    ]
+    own = [method for method in found if _root(method) not in FRAMEWORKS]
+    method = next(iter(own or found), None)
+    return method if callable(method) else None
+
+
+def is_network_class(cls: type) -> bool:
+    """Whether the class derives from one of a framework and computes something of its own instances: a function with a
+    derivative of its own has none."""
+    derived = any(base.__module__.split(".")[0] in FRAMEWORKS for base in cls.__mro__[1:])
+    return derived and not isinstance(inspect.getattr_static(cls, "forward", None), staticmethod)
+
+
+def _root(item: Any) -> str:
+    return str(getattr(item, "__module__", None)).partition(".")[0]
+
+
+def is_framework(cls: type) -> bool:
+    """Whether a framework defines this class."""
+    return cls is object or _root(cls) in FRAMEWORKS
+
+
+def _is_framework_cell(base: type) -> bool:
+    return _root(base) in FRAMEWORKS and base.__name__.endswith(("Cell", "Cells", "CellBase"))
+
+
+def is_cell_class(cls: type) -> bool:
+    """Whether a class found in a file takes a state: its method, or one that is a step by its name, has a parameter
+    named like one."""
+    if not is_network_class(cls) or inspect.isabstract(cls):
+        return False
+    method = method_of(cls)
+    steps = [
+        undecorated(value)
+        for base in cls.__mro__
+        if not is_framework(base)
+        for name, value in vars(base).items()
+        if is_step_name(name) and is_method(value)
+    ]
+    own = method is not None and (_root(method) not in FRAMEWORKS or any(map(_is_framework_cell, cls.__mro__)))
+    return any(map(_takes_state, [method, *steps] if own else steps))
+
+
+def _takes_state(method: Any) -> bool:
+    try:
+        parameters = list(inspect.signature(method).parameters.values())[1:]
+    except (TypeError, ValueError):
+        return False
+    named = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+    return len(named) >= 2 and any(is_state_name(name) for name in named)

@@ -1,0 +1,170 @@
+"""How a method uses its parameters, read from its source: to choose what to try first, never to judge."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections.abc import Sequence
+
+from rnncheck.usercode.definitions import is_reset_name
+from rnncheck.usercode.source import TENSOR_ATTRIBUTES, class_bodies, inside
+
+
+@functools.lru_cache(maxsize=256)
+def unpacking(function: ast.FunctionDef, parameter: str) -> tuple[str, Sequence[str]] | None:
+    """How a function takes its state parameter apart: ``("tuple", names)``, ``("index", [count])``,
+    ``("keys", keys)`` or ``("attributes", names)``; None when it passes it on whole."""
+    indices: set[int] = set()
+    keys: list[str] = []
+    attributes: list[str] = []
+    methods = {id(node.func) for node in inside(function) if isinstance(node, ast.Call)}
+    for node in inside(function):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == parameter:
+            target = node.targets[0]
+            if isinstance(target, (ast.Tuple, ast.List)) and not any(
+                isinstance(part, ast.Starred) for part in target.elts
+            ):
+                return "tuple", [ast.unparse(part) for part in target.elts]
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == parameter:
+            known = id(node) in methods or node.attr in TENSOR_ATTRIBUTES
+            attributes.extend([] if known else [node.attr])
+        if _gets_key(node, parameter):
+            keys.append(node.args[0].value)  # type: ignore[attr-defined]
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == parameter:
+            key = _literal(node.slice)
+            if isinstance(key, str):
+                keys.append(key)
+            elif isinstance(key, int):
+                indices.add(key)
+    if keys:
+        return "keys", list(dict.fromkeys(keys))
+    if attributes:
+        return "attributes", list(dict.fromkeys(attributes))
+    if indices:
+        return "index", [str(max(max(indices) + 1, -min(indices)))]
+    return None
+
+
+def reset_attributes(cls: type) -> set[str]:
+    """The attributes of ``self`` that are assigned by methods which begin a new sequence, by their names."""
+    found: set[str] = set()
+    for node in class_bodies(cls):
+        for function in node.body:
+            if isinstance(function, ast.FunctionDef) and is_reset_name(function.name):
+                for part in ast.walk(function):
+                    if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store):
+                        found.add(part.attr)
+                    if _assigns(part):
+                        found.add(part.func.value.attr)  # type: ignore[attr-defined]
+    return found
+
+
+def _assigns(node: ast.AST) -> bool:
+    """Whether this is ``self.state.assign(...)`` or ``self.state.zero_()``."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("assign", "zero_", "fill_", "copy_")
+        and isinstance(node.func.value, ast.Attribute)
+    )
+
+
+def _gets_key(node: ast.AST, parameter: str) -> bool:
+    """Whether this is ``parameter.get("key")`` or ``parameter.pop("key")``."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
+        return False
+    named = isinstance(node.func.value, ast.Name) and node.func.value.id == parameter
+    key = node.args[0]
+    return named and node.func.attr in ("get", "pop") and isinstance(key, ast.Constant) and isinstance(key.value, str)
+
+
+@functools.lru_cache(maxsize=256)
+def returned_parts(function: ast.FunctionDef) -> tuple[str, ...]:
+    """The expressions of the tuple that the function's last return statement gives; none for another value."""
+    returns = [node for node in _own(function) if isinstance(node, ast.Return) and node.value is not None]
+    last = max(returns, key=lambda node: node.lineno, default=None)
+    return tuple(map(ast.unparse, last.value.elts)) if last and isinstance(last.value, (ast.Tuple, ast.List)) else ()
+
+
+@functools.lru_cache(maxsize=256)
+def parts_of(function: ast.FunctionDef, parameter: str) -> tuple[str, ...]:
+    """The variables into which a function always takes a parameter apart; none where it does not."""
+    for node in function.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == parameter:
+            target = node.targets[0]
+            if isinstance(target, (ast.Tuple, ast.List)) and all(isinstance(part, ast.Name) for part in target.elts):
+                return tuple(ast.unparse(part) for part in target.elts) if len(target.elts) > 1 else ()
+        if any(isinstance(part, ast.Name) and part.id == parameter for part in ast.walk(node)):
+            break
+    return ()
+
+
+@functools.lru_cache(maxsize=256)
+def given_values(function: ast.FunctionDef) -> frozenset[str]:
+    """The variables that a function gives a value."""
+    return frozenset(
+        node.id for node in inside(function) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _own(function: ast.FunctionDef) -> Sequence[ast.AST]:
+    """The nodes of a function, but for those of functions inside it."""
+    nodes: list[ast.AST] = []
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        nodes.append(node)
+        if not isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
+            waiting.extend(ast.iter_child_nodes(node))
+    return nodes
+
+
+LENGTH = re.compile(r"seq|time|step|len|^[tTlL]$")
+LOOPED = r"(enumerate\()?(reversed\()?\b{0}\b(\.(unbind|split|chunk|transpose|permute)\(.*\))?\)*"
+COUNTED = (
+    r"range\(.*\b{0}\b\.(shape\[[01]\]|size\([01]\))|range\(len\({0}\)|range\(\w*(seq|time|len|steps)\w*\)"
+    r"|range\([TL]\)"
+)
+
+
+@functools.lru_cache(maxsize=256)
+def takes_sequence(function: ast.FunctionDef, parameter: str) -> bool:
+    """Whether a method reads its input as a sequence: loops over it or its steps, or takes its length."""
+    if re.search(r"seq|^xs$", parameter):
+        return True
+    name = re.escape(parameter)
+    for node in _own(function):
+        if isinstance(node, (ast.For, ast.comprehension)):
+            over = ast.unparse(node.iter)
+            if re.fullmatch(LOOPED.format(name), over) or re.search(COUNTED.format(name), over):
+                return True
+        if not isinstance(node, ast.Assign) or not _taken_of(node.value, parameter):
+            continue
+        if _takes_length(node.targets[0], ast.unparse(node.value), name):
+            return True
+    return False
+
+
+def _taken_of(node: ast.expr, name: str) -> bool:
+    """Whether an expression is an attribute, a part or a method's answer of the variable."""
+    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _takes_length(target: ast.expr, value: str, name: str) -> bool:
+    """Whether an assignment names the number of steps in the input: one of three sizes, or one size."""
+    if re.fullmatch(rf"{name}\.(shape|size\(\))", value):
+        parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else []
+        return len(parts) == 3 and any(LENGTH.search(ast.unparse(part)) for part in parts[:2])
+    one = re.fullmatch(rf"{name}\.(shape\[[01]\]|size\([01]\))", value)
+    return one is not None and LENGTH.search(ast.unparse(target)) is not None
+
+
+def _literal(node: ast.expr) -> object:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return None
