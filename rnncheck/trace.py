@@ -311,7 +311,8 @@ class Leak:
 @dataclass(frozen=True)
 class Fault:
     """What ended the experiments before they could tell of memory, named by its ``rule``: at this step, in this slot
-    (None for no one slot), at a statement. ``went_in`` and ``came_back`` are what it was and what it became."""
+    (None for no one slot), at a statement. ``went_in`` and ``came_back`` are what it was and what it became, ``partly``
+    whether some numbers of the same slots stayed numbers."""
 
     rule: str
     slot: int | None
@@ -319,6 +320,7 @@ class Fault:
     span: Span | None
     went_in: str
     came_back: str
+    partly: bool = False
 
 
 @dataclass(frozen=True)
@@ -429,6 +431,7 @@ class Trace:
     swap: Swap | None = None
     leak: Leak | None = None
     fault: Fault | None = None
+    from_zeros: Fault | None = None
     forms: tuple[str, ...] = ()
     mismatch: Mismatch | None = None
     retyped: tuple[Retyped, ...] = ()

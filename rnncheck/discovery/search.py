@@ -32,7 +32,7 @@ from rnncheck.settings import Settings
 from rnncheck.structure import Structure, flatten
 from rnncheck.trace import equal
 from rnncheck.usercode import usage
-from rnncheck.usercode.definitions import is_state_name
+from rnncheck.usercode.definitions import is_state_name, is_surely_state_name
 
 FURTHER: Mapping[str, tuple[int, int | None]] = {"a few": (1, 5), "further": (1, None)}
 """Which of the values for further arguments an effort tries; the first are those of all others."""
@@ -312,7 +312,9 @@ class Search:
         """Remember what came back for a state that is certainly the one that the cell takes."""
         callee, backend = ground.callee, ground.backend
         rare = callee.form.layout in ("columns", "single")
-        if not (guess.declared or (guess.told and not rare)) or callee.signature.passing == KEPT:
+        # What gives back nothing at all was called as it asks, whatever it took for a state.
+        nothing = returned is None and any(map(is_surely_state_name, callee.signature.states))
+        if not (guess.declared or ((guess.told or nothing) and not rare)) or callee.signature.passing == KEPT:
             return
         driven = backend.drives(callee.cell) and callee.method == backend.method_of(callee.cell)
         method = callee.method if callee.method != backend.method_of(callee.cell) else None

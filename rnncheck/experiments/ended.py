@@ -35,27 +35,39 @@ def nonfinite(lab: Lab, main: Run, tail: Tail, initial: Initial) -> Trace:
     trace = frame(bound, initial)
     bindings = naming.old_names(bound, main.steps[0].recording, main.steps[0].passed)
     names = naming.slot_names(bound, bindings)
-    at, step = tail.broken or next((at, step) for at, step in enumerate(main.steps) if not step.finite)
-    bad = [slot for slot in lab.slots if slot in step.broken]
-    record = step.recording
-    line = computed.nonfinite(lab, step, trace.method.path) or (record.return_line if record else None)
-    method = dataclasses.replace(
-        trace.method, bindings=bindings, returns=source.span(trace.method.path, record.return_line if record else None)
-    )
-    values = np.concatenate([array.reshape(-1) for array in (*step.returned, *step.outputs)])
-    fault = Fault(
-        "nonfinite-state",
-        bad[0] if len(bad) == 1 else None,
-        at,
-        source.span(method.path, line),
-        "ordinary inputs",
-        "NaN" if np.isnan(values).any() else "infinity",
-    )
+    at, step = tail.broken or _broken(main)
+    returns = source.span(trace.method.path, step.recording.return_line if step.recording else None)
+    method = dataclasses.replace(trace.method, bindings=bindings, returns=returns)
+    fault = _nonfinite(lab, at, step, method.path)
     shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
     slots = tuple(Slot(slot, names[slot], shapes[slot], bound.backend.dtype(bound.initial[slot])) for slot in lab.slots)
     steps = tuple(slot_steps(bound, step, index, [()] * len(slots)) for index, step in enumerate(main.steps))
     trace = dataclasses.replace(trace, method=method, slots=slots, steps=steps, later=tail.passages, fault=fault)
     return with_what_ran(trace, main)
+
+
+def first_nonfinite(lab: Lab, main: Run) -> Fault:
+    """Where the numbers of a run stop being numbers."""
+    return _nonfinite(lab, *_broken(main), naming.method(lab.bound).path)
+
+
+def _broken(main: Run) -> tuple[int, Step]:
+    return next((at, step) for at, step in enumerate(main.steps) if not step.finite)
+
+
+def _nonfinite(lab: Lab, at: int, step: Step, path: str | None) -> Fault:
+    bad = [slot for slot in lab.slots if slot in step.broken]
+    line = computed.nonfinite(lab, step, path) or (step.recording.return_line if step.recording else None)
+    values = np.concatenate([array.reshape(-1) for array in (*step.returned, *step.outputs)])
+    return Fault(
+        "nonfinite-state",
+        bad[0] if len(bad) == 1 else None,
+        at,
+        source.span(path, line),
+        "ordinary inputs",
+        "NaN" if np.isnan(values).any() else "infinity",
+        any(np.isfinite(step.returned[slot]).any() for slot in bad),
+    )
 
 
 def with_what_ran(trace: Trace, main: Run) -> Trace:

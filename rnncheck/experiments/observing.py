@@ -140,11 +140,14 @@ def _observed(
     inputs = bound.form.draw(rng, (min(settings.steps, EVIDENCE), bound.batch, *shape), bound.input_dtype)
     initial, start = _initial(bound, settings, rng)
     lab, main, repeatable, leak = _first_run(Lab(bound, settings.seed, inputs, start))
+    from_zeros = None
     if not main.finite and not initial.declared and settings.initial_state == "cell":
-        # Nobody said that it starts at zeros: where its arithmetic is not defined there, it starts elsewhere.
+        # Nobody said that it starts at zeros: where its arithmetic is not defined there, it starts elsewhere, in a
+        # domain that it does not leave.
         ones = State(start.structure, [np.ones_like(array) for array in start.arrays])
         again, from_ones, repeated, leaked = _first_run(dataclasses.replace(lab, initial=ones))
-        if from_ones.finite:
+        if from_ones.finite and again.run(again.other_inputs(1, probes.THOROUGH.long), ones, 1).finite:
+            from_zeros = ended.first_nonfinite(lab, main)
             lab, main, repeatable, leak = again, from_ones, repeated, leaked
             initial = Initial("ones, since zeros give NaN", False, (False,) * len(ones.arrays))
     if main.finite and lab.slots:
@@ -160,7 +163,8 @@ def _observed(
             if lab.slots
             else _layer_trace(lab, initial, shape)
         )
-        trace = dataclasses.replace(trace, leak=leak, later=with_updates(lab, tail, trace.computed))
+        later = with_updates(lab, tail, trace.computed)
+        trace = dataclasses.replace(trace, leak=leak, later=later, from_zeros=from_zeros)
         trace = with_what_ran(_with_rows(trace, lab, main, shape), main)
     convention = bound.convention.describe([slot.name for slot in trace.slots])
     return Observed(trace, built, shape, bound.input_dtype, convention)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from rnncheck.findings import Finding, Location, Severity
 from rnncheck.trace import Slot, Span, Trace, Weight
+from rnncheck.usercode.definitions import is_time_name
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ def old_name(trace: Trace, slot: Slot) -> str:
     """What the running method calls the old value of a slot."""
     known = trace.method.bindings[slot.index] if trace.method.bindings else ()
     return known[0] if known else f"state {slot.name}"
+
+
+def is_autonomous(trace: Trace) -> bool:
+    """Whether the only input is the time, and has no effect: the right-hand side of a differential equation."""
+    return not trace.built.hears and is_time_name(trace.method.input_parameter)
 
 
 def idle_weights(trace: Trace) -> list[Weight]:

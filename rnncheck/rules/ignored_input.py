@@ -7,8 +7,9 @@ as loud, and compares all that comes back number for number. What shows no effec
 afresh.
 
 It is an error when no input changes anything under any weights; a note when other weights bring it to life (a
-projection that starts at zero), and for features of the input (or channels of an image) that change nothing and have
-no gradient while others do.
+projection that starts at zero), where the only input is the time (the step is then the right-hand side of an autonomous
+differential equation), and for features of the input (or channels of an image) that change nothing and have no gradient
+while others do.
 
 ## Why it is bad
 
@@ -37,7 +38,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rnncheck.findings import Finding
-from rnncheck.rules.base import Rule, at, idle_weights, needs_state, unused
+from rnncheck.rules.base import Rule, at, idle_weights, is_autonomous, needs_state, unused
 from rnncheck.trace import Trace
 
 
@@ -49,22 +50,25 @@ def check(trace: Trace) -> Iterator[Finding]:
     method = trace.method
     woken = any(again.hears for again in trace.conclusive_redraws)
     idle = idle_weights(trace)
+    note = woken or is_autonomous(trace)
     if woken:
         message = (
             f"{method.input_parameter} has no effect with the weights as they are initialised, and has with others (a "
             "projection that starts at zero)."
         )
+    elif is_autonomous(trace):
+        message = f"{method.input_parameter} has no effect: the state moves by itself, whatever the time."
     else:
         message = (
             f"{method.input_parameter} reaches neither the next state nor the output of {method.name}(){unused(idle)}."
         )
     yield Finding(
         rule=RULE.id,
-        severity="note" if woken else "error",
+        severity="note" if note else "error",
         message=message,
         location=at(trace, method.deaf),
         steps=(0, trace.last_step),
-        suggestion=None if woken else _suggestion(trace, [weight.name for weight in idle]),
+        suggestion=None if note else _suggestion(trace, [weight.name for weight in idle]),
         evidence={
             "by_value": "never",
             "redrawn_weights": len(trace.conclusive_redraws),

@@ -4,8 +4,10 @@
 
 Runs the cell from its own first state over random inputs of ordinary size and looks for the first number that is none.
 The line is the first whose value is not finite. Where the cell does not say how it starts, and only zeros break it, it
-is started from ones instead. It also takes the gradient of the first steps, as training does, and looks for the first
-statement whose derivative is no number (the root of zero has none).
+is started from ones instead, and that is told: in a note, since a logarithm or a norm has to start elsewhere, and in a
+warning where zeros break some units and not others, by what the input makes of them. It also takes the gradient of the
+first steps, as training does, and looks for the first statement whose derivative is no number (the root of zero has
+none).
 
 It is an error; where only the gradient is no number, and the cell does not declare the zeros that it starts from, a
 warning.
@@ -39,13 +41,15 @@ from collections.abc import Iterator
 
 from rnncheck.findings import Finding
 from rnncheck.rules.base import Rule, at, needs_state
-from rnncheck.trace import GradientFault, Trace
+from rnncheck.trace import Fault, GradientFault, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     fault = trace.fault
     if fault is None:
-        if trace.gradient_fault is not None:
+        if trace.from_zeros is not None:
+            yield _from_zeros(trace, trace.from_zeros)
+        elif trace.gradient_fault is not None:
             yield _of_gradient(trace, trace.gradient_fault)
         return
     slot = None if fault.slot is None else trace.slots[fault.slot]
@@ -60,6 +64,19 @@ def check(trace: Trace) -> Iterator[Finding]:
         steps=(fault.step, max(fault.step, trace.last_step)),
         suggestion=SUGGESTION,
         evidence={"first_value": fault.came_back, "initial_state": trace.initial.source},
+    )
+
+
+def _from_zeros(trace: Trace, fault: Fault) -> Finding:
+    return Finding(
+        rule=RULE.id,
+        severity="warning" if fault.partly else "note",
+        message=f"From zeros {trace.method.name}() gives {fault.came_back} at step {fault.step}; it declares no "
+        "initial state, and was run from ones instead.",
+        location=at(trace, fault.span),
+        steps=(fault.step, fault.step),
+        suggestion=SUGGESTION if fault.partly else None,
+        evidence={"first_value": fault.came_back, "initial_state": "zeros", "partly": fault.partly},
     )
 
 
@@ -84,5 +101,5 @@ RULE = Rule(
     "NaN or infinity from ordinary inputs",
     check,
     needs_state,
-    severities=("error", "warning"),
+    severities=("error", "warning", "note"),
 )

@@ -7,10 +7,11 @@ or from zeros where it declares none, with inputs of ordinary size and of ten, a
 times that. It fires when the state stays where it started although the cell can move from elsewhere.
 
 It is an error when the cell itself declares that start; a warning when zeros were assumed, and for one slot
-that stays while others move; a note when the cell moves with other weights. Where the whole state comes back as
-the same numbers whatever went in, and where one slot does so beside a new value of it, it is an error too. It is also
-a warning when inputs of ordinary size never move the state, louder ones do, and the gradient by every weight is zero:
-what is switched off for all of the data (a ReLU under a large negative bias) is not switched on by training either.
+that stays while others move; a note when the cell moves with other weights, or takes no input but the time. Where the
+whole state comes back as the same numbers whatever went in, and where one slot does so beside a new value of it, it is
+an error too. It is also a warning when inputs of ordinary size never move the state, louder ones do, and the gradient
+by every weight is zero: what is switched off for all of the data (a ReLU under a large negative bias) is not switched
+on by training either.
 
 ## Why it is bad
 
@@ -47,7 +48,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from rnncheck.findings import Finding, Severity
-from rnncheck.rules.base import Rule, at, listing, needs_state, old_name
+from rnncheck.rules.base import Rule, at, is_autonomous, listing, needs_state, old_name
 from rnncheck.trace import Computed, Slot, Trace
 from rnncheck.usercode import rewriting
 
@@ -93,6 +94,8 @@ def _whole(trace: Trace) -> Finding:
             "and does with others."
         )
         return _finding(trace, slot, "note", message)
+    if is_autonomous(trace):
+        return _finding(trace, slot, "note", f"Its initial state ({start}) is a fixed point: it stays there by itself.")
     severity: Severity = "error" if trace.initial.declared else "warning"
     return _finding(
         trace, slot, severity, f"From its initial state ({start}) the cell never moves, whatever the input."

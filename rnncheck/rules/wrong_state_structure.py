@@ -3,7 +3,8 @@
 ## What it does
 
 Calls the cell with the state that it declares (`state_size`, `init_hidden()`) or unpacks, and looks for that state in
-what comes back. It fires when the cell takes such a state and gives back fewer tensors, more, or none at all.
+what comes back. It fires when the cell takes such a state and gives back fewer tensors, more, or none at all; and
+where nothing is returned.
 
 ## Why it is bad
 
@@ -49,14 +50,15 @@ def check(trace: Trace) -> Iterator[Finding]:
     method = trace.method
     names = [slot.name for slot in trace.slots]
     known = trace.structure.describe(names) if not any(name.isdigit() for name in names) else method.state_parameter
+    nothing = fault.came_back == "None"
+    returns = "returns nothing" if nothing else f"returns {fault.came_back}, which is not that state"
     yield Finding(
         rule=RULE.id,
         severity="error",
-        message=f"{method.name}() takes {method.state_parameter} as {fault.went_in} and returns {fault.came_back}, "
-        "which is not that state.",
+        message=f"{method.name}() takes {method.state_parameter} as {fault.went_in} and {returns}.",
         location=at(trace, fault.span),
         steps=(fault.step, fault.step),
-        suggestion=f"return output, {known} with the new values in it",
+        suggestion=f"return {known}" if nothing else f"return output, {known} with the new values in it",
         evidence={"went_in": fault.went_in, "came_back": fault.came_back, "initial_state": trace.initial.source},
     )
 

@@ -153,6 +153,14 @@ def is_input_name(name: str) -> bool:
     return bool(words(name) & INPUT_WORDS) and not re.search(r"_(states?|hidden|carry|hx)$", name)
 
 
+TIME_WORDS = frozenset("t time times ts".split())
+
+
+def is_time_name(name: str) -> bool:
+    """Whether an argument of this name is when the step is, as a solver of differential equations passes it."""
+    return words(name) <= TIME_WORDS
+
+
 GRAPH_WORDS = frozenset("adj adjacency graph laplacian support supports adjmat".split())
 
 

@@ -5583,3 +5583,49 @@ class DropsWhileTraining(nn.Module):
     def forward(self, x, h):
         x = F.dropout(x, 0.5, training=self.training)
         return self.cell(self.dropout(x), F.alpha_dropout(h, 0.5, self.training))
+
+
+class ForgetsToReturn(nn.Module):
+    """It ends with the new state in a local."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, h):
+        h = self.cell(x, h)  # expect: wrong-state-structure
+
+
+class ForgetsToReturnRepaired(ForgetsToReturn):
+    def forward(self, x, h):
+        h = self.cell(x, h)
+        return h
+
+
+class FieldOfItsOwn(nn.Module):
+    """ignored-input: the right-hand side of a differential equation, which a solver calls with the time."""
+
+    def __init__(self, hidden_size):
+        super().__init__()
+        self.gate = nn.Linear(hidden_size, hidden_size, bias=False)
+        self.pull = nn.Linear(hidden_size, hidden_size, bias=False)
+
+    def forward(self, t, h):
+        return (1 - torch.sigmoid(self.gate(h))) * (torch.tanh(self.pull(h)) - h)
+
+
+class RootsItsDrive(nn.Module):
+    """From ones it never meets a negative number, from zeros half of its units do at once."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.drive = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x, h):
+        h = 0.95 * h + 0.05 * torch.tanh(self.drive(x))
+        return torch.sqrt(h)  # expect: nonfinite-state warning
+
+
+class RootsItsDriveRepaired(RootsItsDrive):
+    def forward(self, x, h):
+        return 0.95 * h + 0.05 * torch.tanh(self.drive(x))
