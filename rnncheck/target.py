@@ -24,7 +24,7 @@ from typing import Any
 from rnncheck.backends.noise import quiet_tensorflow
 from rnncheck.errors import TargetError
 from rnncheck.hints import remedy
-from rnncheck.usercode import definitions, usertrace
+from rnncheck.usercode import cells, definitions, usertrace
 
 
 @dataclass(frozen=True)
@@ -361,13 +361,17 @@ def _cells(path: Path, found: _Module) -> Iterator[Loaded]:
         for name, obj in vars(found.module).items()
         if inspect.isclass(obj) and obj.__module__ == found.module.__name__ and obj.__name__ == name
     ]
-    cells = [cls for cls in defined if definitions.is_cell_class(cls)]
-    if not cells:
+    chosen = [cls for cls in defined if cells.is_cell_class(cls)]
+    if not chosen:
         if found.failure is not None:
             raise _raised(found.failure, f"running {path}")
         seen = f" It defines {', '.join(cls.__name__ for cls in defined)}." if defined else ""
         raise NoCell(f"{path} defines no cell.{seen}", hint=NO_CELL_HINT)
-    others = [f"{path}:{cls.__name__}" for cls in defined if cls not in cells and definitions.is_network_class(cls)]
+    others = [
+        f"{path}:{cls.__name__}"
+        for cls in defined
+        if cls not in chosen and cells.is_network_class(cls) and not cells.is_base(cls)
+    ]
     remarks = found.remarks
     if others:
         them = "it" if len(others) == 1 else "them"
@@ -375,6 +379,6 @@ def _cells(path: Path, found: _Module) -> Iterator[Loaded]:
             f"not checked, as no argument is named like a state: {', '.join(others)} "
             f"(name {them} as a target to check {them})",
         )
-    for cls in cells:
+    for cls in chosen:
         yield Loaded(f"{path}:{cls.__name__}", cls, cls.__name__, remarks)
         remarks = ()

@@ -10,16 +10,18 @@ from dataclasses import dataclass, field
 from inspect import Parameter
 from typing import Any
 
-from rnncheck.usercode.definitions import BEFORE, is_input_name, is_state_name, is_surely_state_name, stem, words
+from rnncheck.usercode.definitions import (
+    BEFORE,
+    FURTHER_WORDS,
+    is_input_name,
+    is_state_name,
+    is_surely_state_name,
+    stem,
+    words,
+)
 from rnncheck.usercode.functions import undecorated
 
 POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
-FURTHER_WORDS = frozenset(
-    "mask masks ts dt delta timespan timespans elapsed interval time training train deterministic edge adj adjacency "
-    "graph laplacian supports lengths length done dones reset resets first terminal episode action actions context "
-    "encoder enc annotations index key rng generator weight attr step".split()
-)
-"""Words of parameters that are neither input nor state."""
 ONE, EACH, LIST, NAMED, KEPT = "one", "each", "*", "**", "kept"
 
 

@@ -44,7 +44,7 @@ warning when the cell itself does not say how it starts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rnncheck.findings import Finding, Related, Severity
 from rnncheck.rules.base import Rule, at, listing, needs_state, old_name
@@ -112,7 +112,11 @@ def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding
     method = trace.method
     updates = {slot.index: update for slot in slots if (update := _update(trace, slot)) is not None}
     old = listing(old_name(trace, slot) for slot in slots)
-    if updates:
+    overwriting = _overwriting(trace, slots, updates)
+    if overwriting is not None:
+        new = updates[slots[0].index].name
+        message = f"{method.name}() computes {new} and then overwrites it with {old}."
+    elif updates:
         new = listing(dict.fromkeys(update.name for update in updates.values()))
         message = f"{method.name}() computes {new} and returns {old}."
     elif len(slots) == len(trace.slots):
@@ -123,11 +127,11 @@ def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding
         rule=RULE.id,
         severity=severity,
         message=message,
-        location=at(trace, _where(trace, slots, updates)),
+        location=at(trace, overwriting or _where(trace, slots, updates)),
         state=slots[0].name if len(slots) == 1 else None,
         state_index=slots[0].index if len(slots) == 1 else None,
         steps=(0, trace.last_step),
-        suggestion=_suggestion(trace, slots, updates),
+        suggestion=_suggestion(trace, slots, updates) if overwriting is None else "leave this line out",
         related=tuple(Related(line, "computed here, then dropped") for line in _lines(updates)),
         evidence={
             "same_object": all(step[slot.index].same_object for step in trace.steps for slot in slots),
@@ -146,6 +150,16 @@ def _where(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed]) ->
     """Where the old state was handed back: in the function that computed the new one, when that returned it."""
     helpers = [update.returns for update in updates.values() if not update.in_method and update.returns is not None]
     return helpers[0] if helpers and len(helpers) == len(updates) else trace.method.handed_back(slots[0].index)
+
+
+def _overwriting(trace: Trace, slots: Sequence[Slot], updates: Mapping[int, Computed]) -> Span | None:
+    """The assignment that gave the name of the new value to the old one, which was then returned by that name."""
+    if len(slots) != 1 or not updates or not trace.method.produced or not trace.method.returned_names:
+        return None
+    slot, update = slots[0].index, updates[slots[0].index]
+    span = trace.method.produced[slot]
+    again = update.in_method and update.name in trace.method.returned_names[slot] and not update.spelled
+    return span if again and span is not None and span.line > update.line else None
 
 
 def _suggestion(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed]) -> str | None:

@@ -1,4 +1,4 @@
-"""Which statements of a file are definitions, and which of its classes are cells.
+"""Which statements of a file are definitions, and what their names tell.
 
 Reads syntax trees and signatures only; no framework is needed.
 """
@@ -7,12 +7,11 @@ from __future__ import annotations
 import __future__
 
 import ast
-import inspect
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rnncheck.usercode.functions import is_method, undecorated
+from rnncheck.usercode.functions import undecorated
 
 FRAMEWORKS = ("torch", "keras", "tensorflow", "tf_keras", "sonnet")
 STATE_WORDS = frozenset(
@@ -128,20 +127,18 @@ def words(name: str) -> set[str]:
     return {part.lower() for part in re.findall(r"[A-Z]?[a-z]+\d?|[A-Z]+(?![a-z])\d?|[a-z]\w?", name)}
 
 
+BEFORE = frozenset(["prev", "previous", "tm1"])
 NEWER = frozenset("new next updated cur curr current out t tp1 n".split())
 """Words that tell the new value of something from the old one."""
 
 
 def stem(name: str) -> frozenset[str]:
     """The words of a variable but those that tell its new value from its old one."""
-    return frozenset(words(name) - NEWER) or frozenset([name])
+    return frozenset(words(name) - NEWER - BEFORE) or frozenset([name])
 
 
 def is_state_name(name: str) -> bool:
     return bool(words(name) & STATE_WORDS) and not is_input_name(name)
-
-
-BEFORE = frozenset(["prev", "previous", "tm1"])
 
 
 def is_surely_state_name(name: str) -> bool:
@@ -151,6 +148,14 @@ def is_surely_state_name(name: str) -> bool:
 
 def is_input_name(name: str) -> bool:
     return bool(words(name) & INPUT_WORDS) and not re.search(r"_(states?|hidden|carry|hx)$", name)
+
+
+FURTHER_WORDS = frozenset(
+    "mask masks ts dt delta timespan timespans elapsed interval time training train deterministic edge adj adjacency "
+    "graph laplacian supports lengths length done dones reset resets first terminal episode action actions context "
+    "encoder enc annotations index key rng generator weight attr step".split()
+)
+"""Words of parameters that are neither input nor state."""
 
 
 TIME_WORDS = frozenset("t time times ts".split())
@@ -199,52 +204,16 @@ def method_of(cls: type) -> Callable[..., Any] | None:
         for base in cls.__mro__
         if name in vars(base)
     ]
-    own = [method for method in found if _root(method) not in FRAMEWORKS]
+    own = [method for method in found if root_of(method) not in FRAMEWORKS]
     method = next(iter(own or found), None)
     return method if callable(method) else None
 
 
-def is_network_class(cls: type) -> bool:
-    """Whether the class derives from one of a framework and computes something of its own instances: a function with a
-    derivative of its own has none."""
-    derived = any(base.__module__.split(".")[0] in FRAMEWORKS for base in cls.__mro__[1:])
-    return derived and not isinstance(inspect.getattr_static(cls, "forward", None), staticmethod)
-
-
-def _root(item: Any) -> str:
+def root_of(item: Any) -> str:
+    """The package that defines it."""
     return str(getattr(item, "__module__", None)).partition(".")[0]
 
 
 def is_framework(cls: type) -> bool:
     """Whether a framework defines this class."""
-    return cls is object or _root(cls) in FRAMEWORKS
-
-
-def _is_framework_cell(base: type) -> bool:
-    return _root(base) in FRAMEWORKS and base.__name__.endswith(("Cell", "Cells", "CellBase"))
-
-
-def is_cell_class(cls: type) -> bool:
-    """Whether a class found in a file takes a state: its method, or one that is a step by its name, has a parameter
-    named like one."""
-    if not is_network_class(cls) or inspect.isabstract(cls):
-        return False
-    method = method_of(cls)
-    steps = [
-        undecorated(value)
-        for base in cls.__mro__
-        if not is_framework(base)
-        for name, value in vars(base).items()
-        if is_step_name(name) and is_method(value)
-    ]
-    own = method is not None and (_root(method) not in FRAMEWORKS or any(map(_is_framework_cell, cls.__mro__)))
-    return any(map(_takes_state, [method, *steps] if own else steps))
-
-
-def _takes_state(method: Any) -> bool:
-    try:
-        parameters = list(inspect.signature(method).parameters.values())[1:]
-    except (TypeError, ValueError):
-        return False
-    named = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
-    return len(named) >= 2 and any(is_state_name(name) for name in named)
+    return cls is object or root_of(cls) in FRAMEWORKS

@@ -5629,3 +5629,22 @@ class RootsItsDrive(nn.Module):
 class RootsItsDriveRepaired(RootsItsDrive):
     def forward(self, x, h):
         return 0.95 * h + 0.05 * torch.tanh(self.drive(x))
+
+
+class OverwritesTheNew(nn.Module):
+    """The new state, and then the old one by the same name."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        new_state = self.cell(x, state)
+        new_state = state  # expect: returned-old-state
+        return new_state
+
+
+class OverwritesTheNewRepaired(OverwritesTheNew):
+    def forward(self, x, state):
+        new_state = self.cell(x, state)
+        return new_state
