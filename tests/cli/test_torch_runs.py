@@ -217,6 +217,40 @@ def test_numbers_that_are_none_are_a_finding(rnncheck, write) -> None:
     assert "gives NaN" in done.out
 
 
+def test_what_is_called_a_cell_is_one_and_what_others_derive_from_is_none(rnncheck, write) -> None:
+    text = """
+import torch
+from torch import nn
+
+class Base(nn.Module):
+    def forward(self, x, state):
+        raise NotImplementedError
+
+class Passing(nn.Module):
+    def forward(self, x, state):
+        # It gives back the output.
+        return x, x
+
+class OscillatorCell(Passing):
+    def __init__(self, n_inp, n_hid):
+        super().__init__()
+        self.drive = nn.Linear(n_inp + 2 * n_hid, n_hid)
+
+    def forward(self, x, y, z):
+        z = z + 0.1 * (torch.tanh(self.drive(torch.cat([x, y, z], 1))) - y - z)
+        return y + 0.1 * z, z
+
+class AttendingCell(nn.Module):
+    def forward(self, x, mask, edge_weight):
+        return x * mask
+"""
+    write("cells.py", text)
+    done = rnncheck("cells.py", "--output-format", "json")
+    assert [item["target"] for item in done.results] == ["cells.py:OscillatorCell"]
+    assert done.results[0]["verdict"] == "clean"
+    assert "not checked, as no argument is named like a state: cells.py:AttendingCell" in done.err
+
+
 def test_a_class_that_may_be_a_cell_is_told_of(rnncheck, write) -> None:
     write("cells.py", HEALTHY + "\n\nclass Odd(HealthyCell):\n    def forward(self, u, y):\n        return y\n")
     done = rnncheck("cells.py", "--output-format", "concise")
