@@ -403,8 +403,8 @@ class Trace:
     at the statement ``row_span``, ``graph`` that they are the nodes of a graph. ``decay`` is by how much the gradient
     through the state shrinks at every step, where that is less than a thousandth. ``unread`` are the features of the
     input that reach nothing, first named at ``taken``, ``features`` the number of all. ``asleep``: ordinary inputs
-    never move the state from its start, and no gradient can change that. ``from_zeros`` is what kept the cell from being
-    run from the zeros that it would have started from.
+    never move the state from its start, and no gradient can change that. ``from_zeros`` is what kept the cell from
+    being run from the zeros that it would have started from.
     """
 
     backend: str

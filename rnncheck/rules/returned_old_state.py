@@ -49,7 +49,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rnncheck.findings import Finding, Related, Severity
 from rnncheck.rules.base import Rule, at, listing, needs_state, old_name
 from rnncheck.trace import Computed, Slot, Span, Trace
-from rnncheck.usercode import rewriting
+from rnncheck.usercode import rewriting, source, usage
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -113,7 +113,13 @@ def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding
     updates = {slot.index: update for slot in slots if (update := _update(trace, slot)) is not None}
     old = listing(old_name(trace, slot) for slot in slots)
     overwriting = _overwriting(trace, slots, updates)
-    if overwriting is not None:
+    cancelled = len(slots) == 1 and any(_is_cancelled(trace, slots[0], update) for update in updates.values())
+    dropped = "computed here, then dropped"
+    if cancelled:
+        new = updates[slots[0].index].name
+        message = f"{method.name}() returns {old} as it came in: what it adds of {new} is always zero."
+        dropped = "computed here, then multiplied by zero"
+    elif overwriting is not None:
         new = updates[slots[0].index].name
         message = f"{method.name}() computes {new} and then overwrites it with {old}."
     elif updates:
@@ -131,8 +137,12 @@ def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding
         state=slots[0].name if len(slots) == 1 else None,
         state_index=slots[0].index if len(slots) == 1 else None,
         steps=(0, trace.last_step),
-        suggestion=_suggestion(trace, slots, updates) if overwriting is None else "leave this line out",
-        related=tuple(Related(line, "computed here, then dropped") for line in _lines(updates)),
+        suggestion=f"let {new} in: what it is multiplied by is zero at every step"
+        if cancelled
+        else "leave this line out"
+        if overwriting is not None
+        else _suggestion(trace, slots, updates),
+        related=tuple(Related(line, dropped) for line in _lines(updates)),
         evidence={
             "same_object": all(step[slot.index].same_object for step in trace.steps for slot in slots),
             "equal_by_value": all(step[slot.index].unchanged for step in trace.steps for slot in slots),
@@ -150,6 +160,16 @@ def _where(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed]) ->
     """Where the old state was handed back: in the function that computed the new one, when that returned it."""
     helpers = [update.returns for update in updates.values() if not update.in_method and update.returns is not None]
     return helpers[0] if helpers and len(helpers) == len(updates) else trace.method.handed_back(slots[0].index)
+
+
+def _is_cancelled(trace: Trace, slot: Slot, update: Computed) -> bool:
+    """Whether what came back was computed with the new value in it, and equals the old one all the same."""
+    method = trace.method
+    span = method.produced[slot.index] if method.produced else None
+    if span is None or not update.in_method or any(step[slot.index].same_object for step in trace.steps):
+        return False
+    function = source.function_at(method.path, method.line)
+    return function is not None and usage.feeds(function, update.name, update.line, span.line)
 
 
 def _overwriting(trace: Trace, slots: Sequence[Slot], updates: Mapping[int, Computed]) -> Span | None:

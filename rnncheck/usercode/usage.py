@@ -129,6 +129,25 @@ COUNTED = (
 )
 
 
+def feeds(function: ast.FunctionDef, name: str, first: int, last: int) -> bool:
+    """Whether the statement on the ``last`` line is computed from what the ``first`` one calls ``name``, by the names
+    of the statements between them."""
+    known = {name}
+    kinds = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return)
+    found = [node for node in ast.walk(function) if isinstance(node, kinds) and first < node.lineno <= last]
+    for node in sorted(found, key=lambda node: node.lineno):
+        parts = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+        reached = any(part.id in known and isinstance(part.ctx, ast.Load) for part in parts)
+        if node.lineno == last:
+            return reached
+        targets = {part.id for part in parts if isinstance(part.ctx, ast.Store)}
+        if reached:
+            known |= targets
+        elif not isinstance(node, ast.AugAssign):
+            known -= targets
+    return False
+
+
 @functools.lru_cache(maxsize=256)
 def takes_sequence(function: ast.FunctionDef, parameter: str) -> bool:
     """Whether a method reads its input as a sequence: loops over it or its steps, or takes its length."""

@@ -55,3 +55,9 @@ class RunsAwayFromSomeInputs(torch.nn.Module):
 def test_what_only_some_inputs_drive_away_does_not_explode() -> None:
     found = [check(RunsAwayFromSomeInputs, backend="torch", seed=seed, input_shape=(5,)) for seed in range(40)]
     assert [seen(one) for one in found] == [[]] * 40
+
+
+def test_what_is_multiplied_away_is_not_offered_as_the_new_state() -> None:
+    (finding,) = [item for item in check(cells.ClosesItsGateForGood, backend="torch").findings if not item.explained_by]
+    assert finding.message == "forward() returns h as it came in: what it adds of candidate is always zero."
+    assert finding.suggestion == "let candidate in: what it is multiplied by is zero at every step"

@@ -5648,3 +5648,26 @@ class OverwritesTheNewRepaired(OverwritesTheNew):
     def forward(self, x, state):
         new_state = self.cell(x, state)
         return new_state
+
+
+class ClosesItsGateForGood(nn.Module):
+    """The new value is let in through a gate that is always shut."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gate = nn.Linear(input_size + hidden_size, hidden_size)
+        self.new = nn.Linear(input_size + hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        both = torch.cat([x, h], 1)
+        gate = torch.sigmoid(self.gate(both)) * 0
+        candidate = torch.tanh(self.new(both))
+        change = gate * (candidate - h)
+        return h + change  # expect: returned-old-state
+
+
+class ClosesItsGateForGoodRepaired(ClosesItsGateForGood):
+    def forward(self, x, h):
+        both = torch.cat([x, h], 1)
+        gate = torch.sigmoid(self.gate(both))
+        return h + gate * (torch.tanh(self.new(both)) - h)
