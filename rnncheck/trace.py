@@ -278,6 +278,15 @@ class Cut:
 
 
 @dataclass(frozen=True)
+class Doubled:
+    """A slot in whose place the new value of an ``other`` slot comes back too, beside its own, which is dropped."""
+
+    slot: int
+    other: int
+    update: Computed
+
+
+@dataclass(frozen=True)
 class Mutation:
     """What was passed in as a slot was changed in place by a statement: the tensor, or the ``container`` (a list, a
     dict) that held it. ``returned``: that very object came back as the state. ``queue``: at least half of the numbers
@@ -430,6 +439,7 @@ class Trace:
     cuts: tuple[Cut, ...] = ()
     mutations: tuple[Mutation, ...] = ()
     swap: Swap | None = None
+    doubled: Doubled | None = None
     leak: Leak | None = None
     fault: Fault | None = None
     from_zeros: Fault | None = None

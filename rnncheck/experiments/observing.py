@@ -373,6 +373,7 @@ def _trace(
         mismatch=None if drawing else graphs.mismatch(lab, main, forms, _starts_itself(initial), method.path),
         chance=chance.chance(lab, main, method.path, repeatable=repeatable) if drawing else None,
         wrong_gradients=wrong,
+        doubled=order.doubled(lab, main, seen.probe, bindings, method.path) if repeatable else None,
         swap=_swap(bound, lab, main, seen.probe, bindings, method) if all(behaviour.moves) else None,
     )
 

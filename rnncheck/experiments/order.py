@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rnncheck.backends.base import Array
-from rnncheck.experiments.computed import FILLER
+from rnncheck.experiments.computed import FILLER, dropped
 from rnncheck.experiments.probes import INPUT_SCALES, Lab, Probe, louder, varied
 from rnncheck.running.unroll import Run, different
-from rnncheck.trace import Swap
-from rnncheck.usercode.definitions import words
+from rnncheck.trace import Doubled, Swap
+from rnncheck.usercode.definitions import stem, words
 
 NUDGE = 0.25
 UNITS = 3
@@ -62,6 +62,25 @@ def swapped(
             return Swap((one, other), "names")
         if any(_gated_away(lab, probe, slope, a, b) for a, b in ((one, other), (other, one))):
             return Swap((one, other), "update")
+    return None
+
+
+def doubled(lab: Lab, main: Run, probe: Probe, old: Sequence[Sequence[str]], path: str | None) -> Doubled | None:
+    """The first slot that gives way to another: one tensor comes back for both, and a value that was computed from the
+    slot, under a name of its own, for neither.
+
+    ``old`` are the names of the values that go in. Without that value one tensor may well be both.
+    """
+    twins = [
+        pair
+        for pair in itertools.permutations(lab.slots, 2)
+        if all(step.leaves and step.leaves[pair[0]] is step.leaves[pair[1]] for step in main.steps)
+    ]
+    for slot, other in twins:
+        mine = {stem(name) for name in old[slot]}
+        for update in dropped(lab, main, probe, slot, path):
+            if update.is_update and update.in_method and stem(update.name) in mine:
+                return Doubled(slot, other, update)
     return None
 
 

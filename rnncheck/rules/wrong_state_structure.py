@@ -6,6 +6,9 @@ Calls the cell with the state that it declares (`state_size`, `init_hidden()`) o
 what comes back. It fires when the cell takes such a state and gives back fewer tensors, more, or none at all; and
 where nothing is returned.
 
+It is a warning where one tensor comes back for two slots, and another that was computed from one of them, and has its
+name, for neither.
+
 ## Why it is bad
 
 The loop that drives the cell cannot hand its state on: it raises at the second step, or it drops what it does not
@@ -38,14 +41,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rnncheck.findings import Finding
-from rnncheck.rules.base import Rule, at, needs_state
-from rnncheck.trace import Trace
+from rnncheck.findings import Finding, Related
+from rnncheck.rules.base import Rule, at, needs_state, old_name
+from rnncheck.trace import Doubled, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
     fault = trace.fault
     if fault is None:
+        if trace.doubled is not None:
+            yield _doubled(trace, trace.doubled)
         return
     method = trace.method
     names = [slot.name for slot in trace.slots]
@@ -63,4 +68,30 @@ def check(trace: Trace) -> Iterator[Finding]:
     )
 
 
-RULE = Rule("wrong-state-structure", "other slots come back than went in, or none", check, needs_state)
+def _doubled(trace: Trace, doubled: Doubled) -> Finding:
+    method, update = trace.method, doubled.update
+    slot, other = trace.slots[doubled.slot], trace.slots[doubled.other]
+    new = [names[0] if names else "" for names in method.returned_names]
+    names = [update.name if at == slot.index else name for at, name in enumerate(new)]
+    return Finding(
+        rule=RULE.id,
+        severity="warning",
+        message=f"{method.name}() computes {update.name} and returns the new {old_name(trace, other)} in the place of "
+        f"{old_name(trace, slot)} as well.",
+        location=at(trace, method.assembled or method.returns),
+        state=slot.name,
+        state_index=slot.index,
+        steps=(0, trace.last_step),
+        suggestion=f"return {trace.structure.describe(names)} as the new state" if names and all(names) else None,
+        related=(Related(update.line, "computed here, then dropped"),),
+        evidence={"same_tensor": [slot.index, other.index], "new_value_computed": True},
+    )
+
+
+RULE = Rule(
+    "wrong-state-structure",
+    "other slots come back than went in, or none",
+    check,
+    needs_state,
+    severities=("error", "warning"),
+)

@@ -138,12 +138,18 @@ def stem(name: str) -> frozenset[str]:
 
 
 def is_state_name(name: str) -> bool:
-    return bool(words(name) & STATE_WORDS) and not is_input_name(name)
+    return bool(_unnumbered(name) & STATE_WORDS) and not is_input_name(name)
 
 
 def is_surely_state_name(name: str) -> bool:
     """Whether the name tells of a state and not only of something that was there before: an action, an output."""
-    return bool(words(name) & (STATE_WORDS - BEFORE)) and not is_input_name(name)
+    return bool(_unnumbered(name) & (STATE_WORDS - BEFORE)) and not is_input_name(name)
+
+
+def _unnumbered(name: str) -> set[str]:
+    """Its words, and those of them that end in the number of a layer without it: ``h1`` is a hidden state."""
+    found = words(name)
+    return found | {word.rstrip("0123456789") for word in found}
 
 
 def is_input_name(name: str) -> bool:

@@ -3864,3 +3864,28 @@ class LengthOfZerosRepaired(LengthOfZeros):
         length = ops.sqrt(ops.sum(memory * memory, axis=-1, keepdims=True) + 1e-6)
         h = ops.tanh(self.inner(inputs) + memory + 0.1 * length)
         return h, [h]
+
+
+class HiddenForBoth(layers.Layer):
+    """The hidden state comes back in the place of the carry."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = [units, units]
+        self.gates = layers.Dense(4 * units)
+
+    def call(self, inputs, states):
+        h_tm1, c_tm1 = states
+        i, f, g, o = ops.split(self.gates(ops.concatenate([inputs, h_tm1], axis=-1)), 4, axis=-1)
+        c = ops.sigmoid(f) * c_tm1 + ops.sigmoid(i) * ops.tanh(g)
+        h = ops.sigmoid(o) * ops.tanh(c)
+        return h, [h, h]  # expect: wrong-state-structure warning 1
+
+
+class HiddenForBothRepaired(HiddenForBoth):
+    def call(self, inputs, states):
+        h_tm1, c_tm1 = states
+        i, f, g, o = ops.split(self.gates(ops.concatenate([inputs, h_tm1], axis=-1)), 4, axis=-1)
+        c = ops.sigmoid(f) * c_tm1 + ops.sigmoid(i) * ops.tanh(g)
+        h = ops.sigmoid(o) * ops.tanh(c)
+        return h, [h, c]

@@ -5671,3 +5671,52 @@ class ClosesItsGateForGoodRepaired(ClosesItsGateForGood):
         both = torch.cat([x, h], 1)
         gate = torch.sigmoid(self.gate(both))
         return h + gate * (torch.tanh(self.new(both)) - h)
+
+
+class GivesOneForBoth(nn.Module):
+    """The hidden state comes back for the cell state too."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = self.gates(torch.cat([x, h], dim=1)).chunk(4, dim=1)
+        c_new = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h_new = o.sigmoid() * c_new.tanh()
+        return h_new, (h_new, h_new)  # expect: wrong-state-structure warning 1
+
+
+class GivesOneForBothRepaired(GivesOneForBoth):
+    def forward(self, x, state):
+        h, c = state
+        i, f, g, o = self.gates(torch.cat([x, h], dim=1)).chunk(4, dim=1)
+        c_new = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h_new = o.sigmoid() * c_new.tanh()
+        return h_new, (h_new, c_new)
+
+
+class KeepsOneForBoth(GivesOneForBoth):
+    """wrong-state-structure: without an output gate the hidden state is the cell state."""
+
+    def forward(self, x, state):
+        h, c = state
+        _, f, g, _ = self.gates(torch.cat([x, h], dim=1)).chunk(4, dim=1)
+        kept = f.sigmoid() * c
+        new = kept + (1 - f.sigmoid()) * g.tanh()
+        return new, (new, new)
+
+
+class TwoLayersByNumber(nn.Module):
+    """Their parts are arguments of their own."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.lower = nn.LSTMCell(input_size, hidden_size)
+        self.upper = nn.LSTMCell(hidden_size, hidden_size)
+
+    def forward(self, x, h1, c1, h2, c2):
+        h1, c1 = self.lower(x, (h1, c1))
+        h2, c2 = self.upper(h1, (h2, c2))
+        return h1, c1, h2, c2
