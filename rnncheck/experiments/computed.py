@@ -66,7 +66,13 @@ def dropped(lab: Lab, main: Run, probe: Probe, slot: int, path: str | None) -> t
     )
     found: list[Computed] = []
     seen: set[int] = set()
-    for key, binding in _bindings(pairs.base).items():
+    bindings = _bindings(pairs.base)
+    home = pairs.base.recording.step if pairs.base.recording else METHOD
+    at_home = {id(binding.value) for binding in bindings.values() if binding.frame == home}
+    for key, binding in bindings.items():
+        # What the step itself has a name for goes by that, and not by that of a function it called.
+        if binding.frame != home and id(binding.value) in at_home:
+            continue
         placed = _in_place(lab, pairs.base, binding, slot)
         array = _array(lab, binding, None if placed else value)
         # A second name for the same tensor computes nothing.

@@ -67,12 +67,14 @@ def old_names(bound: Bound, recording: Recording | None, passed: Sequence[Tensor
 
 
 def slot_names(bound: Bound, bindings: Sequence[Sequence[str]]) -> list[str]:
-    """The name that was given with --state, else a key or field of the structure, else the user's own variable, else
-    the index; each only once."""
-    structure = bound.convention.state
+    """The name that was given with --state, else a key or field of the structure or an argument of its own, else the
+    user's own variable, else the index; each only once."""
+    structure, signature = bound.convention.state, bound.convention.signature
+    each = signature.passing == EACH and len(signature.states) == structure.size
+    given_names = signature.states if each else structure.names()
     asked = bound.names if len(bound.names) == structure.size else (None,) * structure.size
     names: list[str] = []
-    for index, (said, given, known) in enumerate(zip(asked, structure.names(), bindings)):
+    for index, (said, given, known) in enumerate(zip(asked, given_names, bindings)):
         variables = [name for name in known if name.isidentifier()]
         name = said or given or (variables[0] if variables else str(index))
         names.append(name if name not in names and name not in ("input", "output") else f"{name}[{index}]")

@@ -61,3 +61,11 @@ def test_what_is_multiplied_away_is_not_offered_as_the_new_state() -> None:
     (finding,) = [item for item in check(cells.ClosesItsGateForGood, backend="torch").findings if not item.explained_by]
     assert finding.message == "forward() returns h as it came in: what it adds of candidate is always zero."
     assert finding.suggestion == "let candidate in: what it is multiplied by is zero at every step"
+
+
+def test_the_slot_goes_by_its_argument_and_the_new_value_by_what_the_step_calls_it() -> None:
+    (finding,) = [
+        item for item in check(cells.KeepsTheOldBySomeName, backend="torch").findings if not item.explained_by
+    ]
+    assert (finding.state, finding.message) == ("low", "forward() computes low and returns before.")
+    assert finding.suggestion == "return low, high"

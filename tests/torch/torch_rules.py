@@ -5720,3 +5720,25 @@ class TwoLayersByNumber(nn.Module):
         h1, c1 = self.lower(x, (h1, c1))
         h2, c2 = self.upper(h1, (h2, c2))
         return h1, c1, h2, c2
+
+
+class KeepsTheOldBySomeName(nn.Module):
+    """The new carry of a layer below, which has another name there, is dropped for a copy of the old one."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.below = OverwritesTheNewRepaired(input_size, hidden_size)
+        self.above = nn.GRUCell(hidden_size, hidden_size)
+
+    def forward(self, x, low, high):
+        before = low
+        low = self.below(x, low)
+        high = self.above(low, high)
+        return before, high  # expect: returned-old-state 0
+
+
+class KeepsTheOldBySomeNameRepaired(KeepsTheOldBySomeName):
+    def forward(self, x, low, high):
+        low = self.below(x, low)
+        high = self.above(low, high)
+        return low, high
