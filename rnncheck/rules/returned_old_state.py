@@ -169,7 +169,8 @@ def _is_cancelled(trace: Trace, slot: Slot, update: Computed) -> bool:
     if span is None or not update.in_method or any(step[slot.index].same_object for step in trace.steps):
         return False
     function = source.function_at(method.path, method.line)
-    return function is not None and usage.feeds(function, update.name, update.line, span.line)
+    names = method.bindings[slot.index] if method.bindings else ()
+    return function is not None and usage.joins(function, update.name, update.line, span.line, names)
 
 
 def _overwriting(trace: Trace, slots: Sequence[Slot], updates: Mapping[int, Computed]) -> Span | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rnncheck.usercode.definitions import is_reset_name
 from rnncheck.usercode.source import TENSOR_ATTRIBUTES, class_bodies, inside
@@ -129,23 +129,35 @@ COUNTED = (
 )
 
 
-def feeds(function: ast.FunctionDef, name: str, first: int, last: int) -> bool:
-    """Whether the statement on the ``last`` line is computed from what the ``first`` one calls ``name``, by the names
-    of the statements between them."""
+def joins(function: ast.FunctionDef, name: str, first: int, last: int, others: Collection[str]) -> bool:
+    """Whether an expression of the statement on the ``last`` line is computed both from one of the ``others`` and from
+    what the ``first`` line calls ``name``, by the names of the statements between them."""
     known = {name}
     kinds = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return)
     found = [node for node in ast.walk(function) if isinstance(node, kinds) and first < node.lineno <= last]
     for node in sorted(found, key=lambda node: node.lineno):
-        parts = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
-        reached = any(part.id in known and isinstance(part.ctx, ast.Load) for part in parts)
+        read = [_read(part) for part in _parts(node.value)]
         if node.lineno == last:
-            return reached
-        targets = {part.id for part in parts if isinstance(part.ctx, ast.Store)}
-        if reached:
+            return any(names & known and names & set(others) for names in read)
+        targets = {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+        if any(names & known for names in read):
             known |= targets
         elif not isinstance(node, ast.AugAssign):
             known -= targets
     return False
+
+
+def _parts(value: ast.expr | None) -> list[ast.expr]:
+    """The expressions that a display puts together; itself, where it is none."""
+    if isinstance(value, (ast.Tuple, ast.List)):
+        return [part for item in value.elts for part in _parts(item)]
+    if isinstance(value, ast.Dict):
+        return [part for item in value.values for part in _parts(item)]
+    return [] if value is None else [value]
+
+
+def _read(expression: ast.expr) -> set[str]:
+    return {part.id for part in ast.walk(expression) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
 
 
 @functools.lru_cache(maxsize=256)
