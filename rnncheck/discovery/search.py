@@ -138,10 +138,12 @@ class Search:
         """The same call with the input's axes the other way round, where its code does not say which of them is time
         and the rows mix as they are."""
         callee = bound.callee
-        told = callee.form.over_time and isinstance(getattr(self.cell, "batch_first", None), bool)
+        told = callee.form.over_time and steps.own_batch_first(self.cell) is not None
         # A product with its own transpose, (batch, 1, width), sums over the rows of what has no axis of time.
         matrices = callee.form.layout == "rows" and any(len(leaf.shape) > len(self.shape) + 1 for leaf in bound.initial)
-        if told or not (steps.runs_over_time(callee) or matrices) or not self._leaks(bound):
+        # What takes a sequence alone may leave the loop over it to a part.
+        sequence = callee.form.over_time or steps.runs_over_time(callee)
+        if told or not (sequence or matrices) or not self._leaks(bound):
             return bound
         for form in steps.ordered(forms, callee):
             if form.over_time and form != callee.form:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,12 +62,30 @@ def ordered(forms: Sequence[Form], callee: Callee) -> list[Form]:
     if callee.backend.drives(callee.cell):
         return [form for form in forms if not form.over_time]
     sequence = runs_over_time(callee)
-    batch_first = getattr(callee.cell, "batch_first", True)
+    batch_first = _batch_first(callee.cell)
 
     def rank(form: Form) -> tuple[bool, bool]:
         return form.over_time != sequence, form.over_time and (form.layout == "batch first") != batch_first
 
     return sorted(forms, key=rank)
+
+
+def own_batch_first(cell: Any) -> bool | None:
+    """Whether the batch comes before time, as the cell itself keeps it; None where it does not."""
+    kept = (getattr(cell, name, None) for name in ("batch_first", "_batch_first"))
+    return next((value for value in kept if isinstance(value, bool)), None)
+
+
+def _batch_first(cell: Any) -> bool:
+    """What the cell keeps, else what its constructor takes by default: it may only hand it on to a part."""
+    own = own_batch_first(cell)
+    if own is not None:
+        return own
+    try:
+        parameter = inspect.signature(type(cell)).parameters.get("batch_first")
+    except (TypeError, ValueError):
+        return True
+    return parameter is None or parameter.default is not False
 
 
 def runs_over_time(callee: Callee) -> bool:

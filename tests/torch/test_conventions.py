@@ -63,6 +63,8 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
         (cells.OutputFirstOfThree, "(x, state) -> (output 0, state', output 2)"),
         (cells.GRULayer, "(input[:, None], hx) -> (output, hx')"),
         (cells.SimpleRecurrentUnitLayer, "(input[None], c0) -> (output, c0')"),
+        (cells.LeavesItsLoopToAPart, "(input[None], hidden) -> hidden'"),
+        (cells.SaysWhichAxisIsTimeByADefault, "(input[None], hidden) -> hidden'"),
     ],
     ids=lambda item: getattr(item, "__name__", None),
 )

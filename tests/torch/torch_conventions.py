@@ -3699,3 +3699,40 @@ class ImaginesFromItsLastAction(nn.Module):
     def img_step(self, prev_state, prev_action):
         deter = self.cell(torch.cat([prev_state["stoch"], prev_action], -1), prev_state["deter"])
         return {"deter": deter, "stoch": self.prior(deter)}
+
+
+class _Unrolls(nn.Module):
+    """Time is the first axis; a loop over the other would run over the rows of the batch."""
+
+    def __init__(self, cell):
+        super().__init__()
+        self.cell = cell
+
+    def forward(self, data, start=None):
+        h = data.new_zeros(1, data.shape[1], self.cell.hidden_size) if start is None else start.clone()
+        seen = []
+        for t in range(data.shape[0]):
+            h = self.cell(data[t, :, :], h[0])[None]
+            seen.append(h[0])
+        return torch.stack(seen)
+
+
+class LeavesItsLoopToAPart(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.unroll = _Unrolls(nn.GRUCell(input_size, hidden_size))
+
+    def forward(self, input, hidden=None):
+        return self.unroll(input, hidden)
+
+
+class SaysWhichAxisIsTimeByADefault(nn.Module):
+    def __init__(self, input_size, hidden_size, batch_first=False):
+        super().__init__()
+        self.unroll = _Unrolls(nn.GRUCell(input_size, hidden_size))
+        self.swaps = batch_first
+
+    def forward(self, input, hidden=None):
+        if self.swaps:
+            return self.unroll(input.transpose(0, 1), hidden).transpose(0, 1)
+        return self.unroll(input, hidden)
