@@ -135,28 +135,39 @@ class Search:
         return any(misfit.bound.initial_declared and (driven or misfit.sure) for misfit in self.misfits)
 
     def _with_rows_apart(self, bound: Bound, guess: Guess, forms: Sequence[Form], likely: bool) -> Bound:
-        """The same call with the input's axes the other way round, where its code does not say which of them is time
-        and the rows mix as they are."""
+        """The call with another state or with the input's axes the other way round, where the rows mix as they are
+        and the code does not say that they lie so."""
         callee = bound.callee
         told = callee.form.over_time and steps.own_batch_first(self.cell) is not None
         # A product with its own transpose, (batch, 1, width), sums over the rows of what has no axis of time.
         matrices = callee.form.layout == "rows" and any(len(leaf.shape) > len(self.shape) + 1 for leaf in bound.initial)
         # What takes a sequence alone may leave the loop over it to a part.
         sequence = callee.form.over_time or steps.runs_over_time(callee)
-        if told or not (sequence or matrices) or not self._leaks(bound):
+        turned = [form for form in steps.ordered(forms, callee) if form.over_time and form != callee.form]
+        others = turned if (sequence or matrices) and not told else []
+        # By the number of a layer, a row of (batch, width) would be taken.
+        if steps.takes_layers(callee):
+            others = [callee.form, *others]
+        if not others or not self._leaks(bound):
             return bound
-        for form in steps.ordered(forms, callee):
-            if form.over_time and form != callee.form:
-                for ground in self._filled(dataclasses.replace(callee, form=form), "likely"):
-                    for other in (guess, *guesses(ground, wide=False)):
-                        found = self._accepted(ground, other, likely)
-                        if found is not None and not self._leaks(found):
-                            return found
+        for form in others:
+            for ground in self._filled(dataclasses.replace(callee, form=form), "likely"):
+                states = guesses(ground, wide=False)
+                if form == callee.form:
+                    # A pair would do for one part that is taken by its number.
+                    states = iter(sorted(states, key=lambda other: self._size(other) != self._size(guess)))
+                for other in (guess, *states):
+                    found = self._accepted(ground, other, likely)
+                    if found is not None and not self._leaks(found):
+                        return found
         return bound
+
+    def _size(self, guess: Guess) -> int:
+        return flatten(guess.value, self.backend.is_tensor)[0].size
 
     def _leaks(self, bound: Bound) -> bool:
         start = State(bound.convention.state, [self.backend.numpy(leaf) for leaf in bound.initial])
-        return rows.leak(bound, self.settings.seed, start, self.shape, (1, 1)) is not None
+        return rows.leak(bound, self.settings.seed, start, self.shape, rows.STEPS) is not None
 
     def _layer(self, method: str, forms: Sequence[Form]) -> Bound:
         """A layer that takes a sequence and no state. Where the code does not say which axis is time, that along

@@ -95,6 +95,12 @@ def runs_over_time(callee: Callee) -> bool:
     return named or callee.backend.has_recurrent_layer(callee.cell)
 
 
+def takes_layers(callee: Callee) -> bool:
+    """Whether the method takes the state one layer after the other."""
+    function = source.function_of(callee.code)
+    return function is not None and usage.takes_one_by_one(function, callee.signature.state)
+
+
 def input_parts(cell: Any, method: str, parameter: str) -> tuple[str, ...]:
     """The variables into which a step takes its input apart, none of which is its state."""
     function = definition(cell, method)

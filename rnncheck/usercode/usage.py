@@ -46,6 +46,18 @@ def unpacking(function: ast.FunctionDef, parameter: str) -> tuple[str, Sequence[
     return None
 
 
+@functools.lru_cache(maxsize=256)
+def takes_one_by_one(function: ast.FunctionDef, parameter: str) -> bool:
+    """Whether it takes parts of a parameter by a number that varies, as ``hidden[i]`` for each layer."""
+    return any(
+        isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == parameter
+        and isinstance(node.slice, ast.Name)
+        for node in inside(function)
+    )
+
+
 def reset_attributes(cls: type) -> set[str]:
     """The attributes of ``self`` that are assigned by methods which begin a new sequence, by their names."""
     found: set[str] = set()

@@ -64,6 +64,8 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
         (cells.GRULayer, "(input[:, None], hx) -> (output, hx')"),
         (cells.SimpleRecurrentUnitLayer, "(input[None], c0) -> (output, c0')"),
         (cells.LeavesItsLoopToAPart, "(input[None], hidden) -> hidden'"),
+        (cells.TakesTheStateOfALayerByItsNumber, "(x, [s0]) -> (output, [s0'])"),
+        (cells.TakesTheStateOfALayerOfASequence, "(seq[None], [s0]) -> (output, [s0'])"),
         (cells.SaysWhichAxisIsTimeByADefault, "(input[None], hidden) -> hidden'"),
     ],
     ids=lambda item: getattr(item, "__name__", None),

@@ -3736,3 +3736,39 @@ class SaysWhichAxisIsTimeByADefault(nn.Module):
         if self.swaps:
             return self.unroll(input.transpose(0, 1), hidden).transpose(0, 1)
         return self.unroll(input, hidden)
+
+
+class TakesTheStateOfALayerByItsNumber(nn.Module):
+    """Of a state (batch, width) its one layer would be given the first row, for all rows."""
+
+    def __init__(self, input_size, hidden_size, n_layer=1):
+        super().__init__()
+        sizes = [input_size, *[hidden_size] * n_layer]
+        self.into = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
+        self.again = nn.ParameterList(torch.rand(hidden_size) for _ in range(n_layer))
+
+    def forward(self, x, hidden):
+        layers = []
+        for i, into in enumerate(self.into):
+            x = torch.tanh(into(x) + self.again[i] * hidden[i])
+            layers.append(x)
+        return x, torch.cat(layers, -1)
+
+
+class TakesTheStateOfALayerOfASequence(nn.Module):
+    def __init__(self, input_size, hidden_size, n_layer=1, batch_first=False):
+        super().__init__()
+        self.hidden_size, self.batch_first = hidden_size, batch_first
+        self.steps = TakesTheStateOfALayerByItsNumber(input_size, hidden_size, n_layer)
+
+    def forward(self, seq, hidden=None):
+        seq = seq.transpose(0, 1) if self.batch_first else seq
+        states = [seq.new_zeros((*seq.shape[1:2], self.hidden_size)) for _ in self.steps.into]
+        if hidden is not None:
+            states = [hidden[layer] for layer in range(len(states))]
+        outputs = []
+        for x in seq.unbind(0):
+            out, last = self.steps(x, states)
+            states = list(last.chunk(len(states), -1))
+            outputs.append(out)
+        return torch.stack(outputs, 1 if self.batch_first else 0), last
