@@ -353,8 +353,8 @@ class Search:
                 another = any([tuple(leaf.shape) for leaf in part] == shapes for part in parts)
                 self._note_shapes(bound, shapes, [tuple(leaf.shape) for leaf in back], 0, ambiguous=another)
                 return
-        # What takes a state on demand and gives back an output alone is a layer.
-        if callee.signature.optional:
+        # What takes a state on demand and gives back an output alone is a layer, and so is what gives back each step.
+        if callee.signature.optional or _is_history(ground, shapes, returned):
             return
         went_in, came_back = outline(guess.value, backend), outline(returned, backend)
         # As many parts as there are arguments for them are no accident.
@@ -451,6 +451,16 @@ class Search:
     def complaints(self) -> list[str]:
         """The texts of what the cell raised, each once."""
         return list(dict.fromkeys(str(problem.reason.cause) for problem in self.refused if problem.reason.cause))
+
+
+def _is_history(ground: Ground, shapes: Sequence[tuple[int, ...]], returned: Any) -> bool:
+    """Whether parts like the state come back with an axis of time, and nothing without one."""
+    if not ground.callee.form.over_time:
+        return False
+    axis = 0 if ground.callee.form.layout == "time first" else 1
+    back = [tuple(leaf.shape) for leaf in flatten(returned, ground.backend.is_tensor)[1]]
+    steps = [shape[axis] == 1 for shape in back if len(shape) > axis]
+    return len(steps) == len(back) and all(steps) and any((*s[:axis], *s[axis + 1 :]) in shapes for s in back)
 
 
 def _is_cache(before: Sequence[int], after: Sequence[int]) -> bool:

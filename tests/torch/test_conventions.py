@@ -9,6 +9,8 @@ import torch
 import torch_conventions as cells
 from cases import check, classes, expected, holds, seen
 
+import rnncheck
+
 BROKEN = [item for item in classes(cells) if expected(item)]
 HEALTHY = [item for item in classes(cells) if not expected(item)]
 
@@ -72,3 +74,9 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
 )
 def test_how_a_cell_is_called_is_said(cell: Any, convention: str) -> None:
     assert check(cell, backend="torch", **cells.NEEDS.get(cell.__name__, {})).convention == convention
+
+
+def test_what_hands_out_all_its_steps_has_no_verdict_where_none_is_its_state() -> None:
+    (result,) = rnncheck.check(cells._HandsOutWhatItRemembered, backend="torch").results
+    assert result.findings == ()
+    assert result.verdict == "error"

@@ -3772,3 +3772,23 @@ class TakesTheStateOfALayerOfASequence(nn.Module):
             states = list(last.chunk(len(states), -1))
             outputs.append(out)
         return torch.stack(outputs, 1 if self.batch_first else 0), last
+
+
+class _HandsOutWhatItRemembered(nn.Module):
+    """Each step of both its states, in another order and with more beside them: no state, and no defect."""
+
+    def __init__(self, action_size, belief_size):
+        super().__init__()
+        self.belief = nn.GRUCell(belief_size + action_size, belief_size)
+        self.mean = nn.Linear(belief_size, belief_size)
+
+    def forward(self, prev_latent, actions, prev_belief, observations=None):
+        latent, belief, means, latents, beliefs = prev_latent, prev_belief, [], [], []
+        for t in range(actions.size(0)):
+            belief = self.belief(torch.cat([latent, actions[t]], 1), belief)
+            mean = self.mean(belief if observations is None else belief + observations[t].mean())
+            latent = mean.tanh()
+            means.append(mean)
+            latents.append(latent)
+            beliefs.append(belief)
+        return [torch.stack(means), torch.stack(beliefs), torch.stack(latents)]
