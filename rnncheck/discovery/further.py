@@ -19,6 +19,8 @@ from rnncheck.usercode.definitions import is_graph_name, words
 from rnncheck.usercode.expressions import Expression, text_of
 
 COMBINATIONS = 24
+FEW = 2
+"""Of more arguments than these, all may have to be of the input's shape: too far from the first of each."""
 RESETS = frozenset("done dones reset resets first terminal episode starts".split())
 """Words of arguments that say whether a sequence begins anew."""
 LATE = 16
@@ -79,7 +81,10 @@ def arguments(
     ]
     # The first of each, then others, those that differ in one argument before those that differ in two.
     picks = sorted(itertools.islice(itertools.product(*(range(len(choice)) for choice in choices)), 400), key=sum)
-    for pick in picks[:COMBINATIONS]:
+    picks = picks[:COMBINATIONS]
+    if len(wanted) > FEW:
+        picks.insert(1, tuple(_like_input(choice, shape) for choice in choices))
+    for pick in picks:
         chosen = {name: choice[index] for name, choice, index in zip(wanted, choices, pick)}
         values = {name: tensor(value) if isinstance(value, np.ndarray) else value for name, value in chosen.items()}
         shown = {name: _spell(value) for name, value in chosen.items()}
@@ -138,6 +143,12 @@ def _spell(value: Any) -> str:
         few = (kind == "tensor" and len(numbers) <= 2 and value.dtype.kind != "f") or set(numbers) == {0, 1}
         return f"{kind} {shape}" + (f" of {' and '.join(f'{number:g}' for number in numbers * 1)}" if few else "")
     return repr(value)
+
+
+def _like_input(choice: Sequence[Any], shape: tuple[int, ...]) -> int:
+    """The first of these values that has the input's shape, else the first of all."""
+    fitting = (index for index, value in enumerate(choice) if isinstance(value, np.ndarray) and value.shape == shape)
+    return next(fitting, 0)
 
 
 def _as_masks(sizes: _Sizes) -> Iterator[Any]:

@@ -66,6 +66,10 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
         (cells.GRULayer, "(input[:, None], hx) -> (output, hx')"),
         (cells.SimpleRecurrentUnitLayer, "(input[None], c0) -> (output, c0')"),
         (cells.LeavesItsLoopToAPart, "(input[None], hidden) -> hidden'"),
+        (
+            cells.FillsWhatItDidNotSee,
+            "step(x, h, x_seen=tensor 3x5, x_usual=tensor 3x5, mask=ones 3x5, delta=ones 3x5) -> h'",
+        ),
         (cells.TakesTheStateOfALayerByItsNumber, "(x, [s0]) -> (output, [s0'])"),
         (cells.TakesTheStateOfALayerOfASequence, "(seq[None], [s0]) -> (output, [s0'])"),
         (cells.SaysWhichAxisIsTimeByADefault, "(input[None], hidden) -> hidden'"),
@@ -76,7 +80,8 @@ def test_how_a_cell_is_called_is_said(cell: Any, convention: str) -> None:
     assert check(cell, backend="torch", **cells.NEEDS.get(cell.__name__, {})).convention == convention
 
 
-def test_what_hands_out_all_its_steps_has_no_verdict_where_none_is_its_state() -> None:
-    (result,) = rnncheck.check(cells._HandsOutWhatItRemembered, backend="torch").results
+@pytest.mark.parametrize("cell", [cells._HandsOutWhatItRemembered, cells._FillsByTheTimeOfARow])
+def test_where_what_comes_back_is_no_next_state_and_may_be_right_there_is_no_verdict(cell: Any) -> None:
+    (result,) = rnncheck.check(cell, backend="torch").results
     assert result.findings == ()
     assert result.verdict == "error"

@@ -3792,3 +3792,32 @@ class _HandsOutWhatItRemembered(nn.Module):
             latents.append(latent)
             beliefs.append(belief)
         return [torch.stack(means), torch.stack(beliefs), torch.stack(latents)]
+
+
+class FillsWhatItDidNotSee(nn.Module):
+    """One state, and four arguments of the input's shape."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.cell, self.fade = nn.GRUCell(2 * input_size, hidden_size), nn.Linear(input_size, hidden_size)
+
+    def initHidden(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size)
+
+    def step(self, x, x_seen, x_usual, h, mask, delta):
+        gone = self.fade(delta).relu().neg().exp()
+        known = mask * x + (1 - mask) * (0.5 * x_seen + 0.5 * x_usual)
+        return self.cell(torch.cat([known, mask], 1), gone * h)
+
+
+class _FillsByTheTimeOfARow(nn.Module):
+    """Called as if what it saw were a state, it returns one: no proof that the others should come back."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell, self.fade = nn.GRUCell(input_size, hidden_size), nn.Linear(1, hidden_size)
+
+    def step(self, x, x_seen, x_usual, h, mask, delta):
+        known = mask * x + (1 - mask) * (0.5 * x_seen + 0.5 * x_usual)
+        return self.cell(known, self.fade(delta).sigmoid() * h)
