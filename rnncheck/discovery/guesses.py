@@ -235,6 +235,18 @@ def asked_for(ground: Ground, guess: Guess, complaint: str) -> Iterator[Guess]:
                 yield Guess(found.build(others), "zeros", False)
 
 
+def taken_apart(ground: Ground, guess: Guess, complaint: str) -> Iterator[Guess]:
+    """The guess with a part that is itself a tuple, where the cell could not take one of its parts apart."""
+    # Taken apart is a tensor into its rows: a shape of other than so many axes is another matter.
+    asked = re.search(rf"values to unpack \(expected (\d)(?:, got {ground.batch})?\)", complaint)
+    found, leaves = flatten(guess.value, ground.backend.is_tensor)
+    if asked is None or not 1 < found.size <= 4:
+        return
+    for index, leaf in enumerate(leaves):
+        inner = (leaf,) * int(asked[1])
+        yield dataclasses.replace(guess, value=found.build([*leaves[:index], inner, *leaves[index + 1 :]]))
+
+
 def _fills(before: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> bool:
     """Whether the one slot of several that differs grew along one axis, as a window does until it is full."""
     differing = [(one, other) for one, other in zip(before, after) if one != other]

@@ -23,7 +23,7 @@ from rnncheck.calling.convention import Bound, Callee, Convention, Form, outline
 from rnncheck.calling.reading import Reading, readings
 from rnncheck.calling.signature import ANONYMOUS, EACH, KEPT, LIST
 from rnncheck.discovery import further, steps
-from rnncheck.discovery.guesses import Ground, Guess, asked_for, fresh, guesses, learned, state_like
+from rnncheck.discovery.guesses import Ground, Guess, asked_for, fresh, guesses, learned, state_like, taken_apart
 from rnncheck.discovery.refusals import NotAccepted, Problem, cause, explained
 from rnncheck.errors import CallError
 from rnncheck.running import layers, rows
@@ -257,6 +257,7 @@ class Search:
                     continue
                 if reason.cause is not None:
                     waiting.extend(asked_for(ground, tried, str(reason.cause)))
+                    waiting.extend(taken_apart(ground, tried, str(reason.cause)))
                 elif reason.returned is not None:
                     waiting.extend(learned(ground, tried, reason.returned))
         return None

@@ -3821,3 +3821,43 @@ class _FillsByTheTimeOfARow(nn.Module):
     def step(self, x, x_seen, x_usual, h, mask, delta):
         known = mask * x + (1 - mask) * (0.5 * x_seen + 0.5 * x_usual)
         return self.cell(known, self.fade(delta).sigmoid() * h)
+
+
+class _Inner(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.gates = nn.Linear(2 * width, 3 * width)
+
+    def forward(self, x, pair):
+        m, n = pair
+        i, f, o = self.gates(torch.cat([x, m], 1)).sigmoid().chunk(3, 1)
+        n = f * n + i * x
+        return o * n.tanh(), n
+
+
+class TakesAPairWhoseSecondPartIsOne(nn.Module):
+    """That the memory is a pair is said in a part to which it is handed."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates, self.inner = nn.Linear(input_size + hidden_size, 4 * hidden_size), _Inner(hidden_size)
+
+    def forward(self, x, state):
+        shown, memory = state
+        h, c = shown
+        i, f, g, o = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
+        memory = self.inner(f.sigmoid() * c + i.sigmoid() * g.tanh(), memory)
+        return (o.sigmoid() * memory[0].tanh(), memory[0]), memory
+
+
+class TakesAPairAndForgetsItsSecondPart(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates, self.inner = nn.Linear(input_size + hidden_size, 4 * hidden_size), _Inner(hidden_size)
+
+    def forward(self, x, state):
+        shown, memory = state
+        h, c = shown
+        i, f, g, o = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
+        m, _ = self.inner(f.sigmoid() * c + i.sigmoid() * g.tanh(), memory)
+        return (o.sigmoid() * m.tanh(), m), (m, memory[1])  # expect: returned-old-state error 3
