@@ -3861,3 +3861,31 @@ class TakesAPairAndForgetsItsSecondPart(nn.Module):
         i, f, g, o = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
         m, _ = self.inner(f.sigmoid() * c + i.sigmoid() * g.tanh(), memory)
         return (o.sigmoid() * m.tanh(), m), (m, memory[1])  # expect: returned-old-state error 3
+
+
+class KeepsTheFirstStateThatItIsGiven(nn.Module):
+    """What a try with None leaves there would be kept for good."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.into = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x, v):  # expect: leaked-state
+        if not hasattr(self, "mem"):
+            self.mem = v
+        self.mem = 0.9 * self.mem + self.into(x)
+        return torch.sigmoid(4 * self.mem), self.mem.tanh()
+
+
+class KeepsNothingThatItIsGiven(nn.Module):
+    """It keeps the decay, for the shape of the first state."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.into = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x, v):
+        if not hasattr(self, "decay"):
+            self.decay = None if v is None else torch.full(v.shape[1:], 0.9)
+        v = self.decay * v + self.into(x)
+        return torch.sigmoid(4 * v), v.tanh()
