@@ -39,6 +39,9 @@ FURTHER: Mapping[str, tuple[int, int | None]] = {"a few": (1, 5), "further": (1,
 MORE_STEPS = 3
 """How many more steps a convention must hold before it is believed."""
 
+REDRAWS = 16
+"""How often an input is drawn until it is another one."""
+
 
 @dataclass(frozen=True)
 class Misfit:
@@ -429,8 +432,8 @@ class Search:
             for leaf in bound.initial
         ]
         given: list[list[Array]] = []
-        own = bound.initial
-        for leaves, number in ((own, 1), (others, 1), (own, 2), (own, 1), (others, 1), (own, 2)):
+        own, another = bound.initial, self._another(bound.form)
+        for leaves, number in ((own, 1), (others, 1), (own, another), (own, 1), (others, 1), (own, another)):
             self._begin()
             try:
                 returned = self._attempt(
@@ -442,6 +445,11 @@ class Search:
         first, *changed = given[:3]
         repeated = all(all(map(equal, one, other)) for one, other in zip(given[:3], given[3:]))
         return repeated and not any(all(map(equal, first, other)) for other in changed)
+
+    def _another(self, form: Form) -> int:
+        """The number of an input that is not the first one: of a few whole numbers the next may be the same."""
+        first, *later = (self.backend.numpy(self._inputs(form, number)) for number in range(1, 2 + REDRAWS))
+        return next((number for number, array in enumerate(later, 2) if not equal(first, array)), 2)
 
     def _attempt(self, callee: Callee, x: Tensor, state: Any) -> Any:
         self.backend.seed(self.settings.seed)

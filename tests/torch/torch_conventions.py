@@ -3889,3 +3889,34 @@ class KeepsNothingThatItIsGiven(nn.Module):
             self.decay = None if v is None else torch.full(v.shape[1:], 0.9)
         v = self.decay * v + self.into(x)
         return torch.sigmoid(4 * v), v.tanh()
+
+
+class ReadsOneLetterAtATime(nn.Module):
+    """Of so few letters the next may be the same, and tells nothing of what the cell reads."""
+
+    def __init__(self, letters, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.look, self.gru = nn.Embedding(letters, hidden_size), nn.GRU(hidden_size, hidden_size)
+        self.tell = nn.Linear(hidden_size, letters)
+
+    def init_hidden(self):
+        return torch.zeros(1, 1, self.hidden_size)
+
+    def forward(self, letter, hidden):
+        seen, hidden = self.gru(self.look(letter.view(1, -1)).view(1, 1, -1), hidden)
+        return self.tell(seen.view(1, -1)), hidden
+
+
+class ReadsALetterAndForgets(nn.Module):
+    def __init__(self, letters, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.look, self.gru = nn.Embedding(letters, hidden_size), nn.GRU(hidden_size, hidden_size)
+
+    def init_hidden(self):
+        return torch.zeros(1, 1, self.hidden_size)
+
+    def forward(self, letter, hidden):
+        seen, _ = self.gru(self.look(letter.view(1, -1)).view(1, 1, -1), hidden)
+        return seen.view(1, -1), hidden  # expect: returned-old-state error 0
