@@ -12,6 +12,7 @@ from typing import Any
 from rnncheck import structure
 from rnncheck.calling.convention import Callee
 from rnncheck.calling.signature import EACH, LIST, NAMED
+from rnncheck.discovery import steps
 from rnncheck.structure import LEAF, Structure
 from rnncheck.usercode import source, usage
 
@@ -38,6 +39,9 @@ def skeletons(callee: Callee) -> Iterator[tuple[Structure, bool]]:
     usual = [structure.sequence(list, 1), LEAF, structure.sequence(list, 2)]
     if not output_first:
         usual = [LEAF, structure.sequence(tuple, 2), structure.sequence(list, 1)]
+        if steps.takes_layers(callee):
+            # One layer, before a pair of which the second part would never be taken.
+            usual = [LEAF, structure.sequence(list, 1), structure.sequence(tuple, 2)]
     for skeleton in (*usual, structure.sequence(container, 3), structure.sequence(container, 4)):
         yield skeleton, False
 

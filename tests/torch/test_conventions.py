@@ -71,6 +71,7 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
             "step(x, h, x_seen=tensor 3x5, x_usual=tensor 3x5, mask=ones 3x5, delta=ones 3x5) -> h'",
         ),
         (cells.TakesAPairWhoseSecondPartIsOne, "(x, ((h, c), (s2, s3))) -> ((h', c'), (s2', s3'))"),
+        (cells.StacksItsLayersAndShowsTheLast, "(x, h) -> (output, h')"),
         (cells.TakesTheStateOfALayerByItsNumber, "(x, [s0]) -> (output, [s0'])"),
         (cells.TakesTheStateOfALayerOfASequence, "(seq[None], [s0]) -> (output, [s0'])"),
         (cells.SaysWhichAxisIsTimeByADefault, "(input[None], hidden) -> hidden'"),

@@ -3920,3 +3920,33 @@ class ReadsALetterAndForgets(nn.Module):
     def forward(self, letter, hidden):
         seen, _ = self.gru(self.look(letter.view(1, -1)).view(1, 1, -1), hidden)
         return seen.view(1, -1), hidden  # expect: returned-old-state error 0
+
+
+class StacksItsLayersAndShowsTheLast(nn.Module):
+    """h is (layers, batch, width); a pair would be taken too, but for its second part."""
+
+    def __init__(self, num_layers, input_size, rnn_size):
+        super().__init__()
+        sizes = [input_size, *[rnn_size] * num_layers]
+        self.layers = nn.ModuleList(nn.GRUCell(a, b) for a, b in itertools.pairwise(sizes))
+
+    def forward(self, x, h):
+        new = []
+        for i, layer in enumerate(self.layers):
+            x = layer(x, h[i])
+            new.append(x)
+        return x, torch.stack(new)
+
+
+class StacksItsLayersAndReturnsTheOld(nn.Module):
+    def __init__(self, num_layers, input_size, rnn_size):
+        super().__init__()
+        sizes = [input_size, *[rnn_size] * num_layers]
+        self.layers = nn.ModuleList(nn.GRUCell(a, b) for a, b in itertools.pairwise(sizes))
+
+    def forward(self, x, h):
+        new = []
+        for i, layer in enumerate(self.layers):
+            x = layer(x, h[i])
+            new.append(x)
+        return x, h  # expect: returned-old-state error 0
