@@ -146,6 +146,7 @@ def _values(inference: Inference, constructor: Constructor, given: Mapping[str, 
             parameter.required
             or f"{prefix}{parameter.name}" in (*plan.wanted, *plan.values)
             or _unset(parameter, plan.filled)
+            or _is_absent_device(parameter)
         )
     ]
     every = [parameter.name for parameter in constructor.parameters]
@@ -207,6 +208,13 @@ def _unset(parameter: Parameter, filled: int) -> bool:
     return filled >= 1 and config_class(parameter) is not None
 
 
+def _is_absent_device(parameter: Parameter) -> bool:
+    """Whether the default is a GPU where there is none."""
+    torch = sys.modules.get("torch")
+    named = str(parameter.default).startswith("cuda") and "device" in parameter.name
+    return named and torch is not None and not torch.cuda.is_available()
+
+
 def _candidates(
     inference: Inference,
     constructor: Constructor,
@@ -218,6 +226,8 @@ def _candidates(
     """The values to try for one argument, likeliest first; none where there is nothing to go by."""
     context, sizes = inference.context, inference.plan.sizes
     name, annotation = parameter.name, parameter.annotation
+    if _is_absent_device(parameter):
+        return ("cpu", Expression("torch.device('cpu')"))
     optional = type(None) in parts_of(annotation)
     fixed = literals(annotation)
     if fixed:

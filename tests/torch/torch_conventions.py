@@ -3950,3 +3950,15 @@ class StacksItsLayersAndReturnsTheOld(nn.Module):
             x = layer(x, h[i])
             new.append(x)
         return x, h  # expect: returned-old-state error 0
+
+
+class WorksOnAGPUByDefault(nn.Module):
+    """It is built without one, and fails at its first step."""
+
+    def __init__(self, input_size, hidden_size, device="cuda"):
+        super().__init__()
+        self.device, self.hidden_size = device, hidden_size
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, h):
+        return self.cell(x, h) + torch.zeros(self.hidden_size, device=self.device).to(x)
