@@ -29,6 +29,9 @@ MIXED = 90
 PRODUCT = 240
 """How many combinations of shapes are tried for the parts of one structure."""
 
+FOR_EACH_ROW = " for each row"
+"""What is said of a state that the cell made for another number of rows."""
+
 
 @dataclass(frozen=True)
 class Guess:
@@ -89,7 +92,8 @@ def _likely(ground: Ground) -> Iterator[Guess]:
     usual = list(skeletons(callee))
     told = [skeleton for skeleton, certain in usual if certain]
     annotated = _is_pair(callee.signature.annotations.get(callee.signature.state))
-    for provider, state in backend.initial_states(callee.cell, ground.batch, ground.x):
+    for provider, made in backend.initial_states(callee.cell, ground.batch, ground.x):
+        state = _in_tensors(ground, made)
         # A helper that makes one of the parts: two of its rows would pass for a pair.
         if annotated and told and told[0].size > 1 and backend.is_tensor(state):
             continue
@@ -286,13 +290,37 @@ def _finite(array: Array) -> bool:
 
 
 def _for_each_row(ground: Ground, guess: Guess) -> Iterator[Guess]:
-    """The state of one row, as a provider without a batch size makes it, for every row."""
+    """The state of one row, as a provider without a batch size makes it, for every row; where the rows surely come
+    first, also that of the batch that its author had."""
     backend = ground.backend
     found, leaves = flatten(guess.value, backend.is_tensor)
-    if ground.batch > 1 and leaves and all(len(leaf.shape) == 2 and int(leaf.shape[0]) == 1 for leaf in leaves):
-        rows = [np.repeat(backend.numpy(leaf), ground.batch, axis=0) for leaf in leaves]
-        same = [backend.like(leaf, array, backend.dtype(leaf)) for leaf, array in zip(leaves, rows)]
-        yield dataclasses.replace(guess, value=found.build(same))
+    counts = {int(leaf.shape[0]) if len(leaf.shape) == 2 else None for leaf in leaves}
+    others = backend.drives(ground.callee.cell) and guess.source == "get_initial_state()"
+    if len(counts) != 1 or ground.batch in counts or not (counts == {1} or (others and counts.isdisjoint({None, 0}))):
+        return
+    arrays = [backend.numpy(leaf) for leaf in leaves]
+    rows = [array[np.arange(ground.batch) % len(array)] for array in arrays]
+    same = [backend.like(leaf, array, backend.dtype(leaf)) for leaf, array in zip(leaves, rows)]
+    yield dataclasses.replace(guess, value=found.build(same), source=guess.source + FOR_EACH_ROW)
+
+
+def _in_tensors(ground: Ground, state: Any) -> Any:
+    """A state of NumPy arrays as tensors, which a framework makes of it: real numbers in the cell's own dtype."""
+    backend = ground.backend
+    found, leaves = flatten(state, lambda value: backend.is_tensor(value) or _is_array(value))
+    if not any(map(_is_array, leaves)):
+        return state
+    return found.build([_in_tensor(ground, leaf) if _is_array(leaf) else leaf for leaf in leaves])
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "biufc"
+
+
+def _in_tensor(ground: Ground, array: Array) -> Tensor:
+    if array.dtype.kind != "f":
+        return ground.backend.tensor(array)
+    return ground.backend.tensor(array.astype(numpy_dtype(ground.dtype)), ground.dtype)
 
 
 def _cast(backend: Backend, guess: Guess, dtype: str) -> Iterator[Guess]:

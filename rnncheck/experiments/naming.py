@@ -12,6 +12,7 @@ from rnncheck.building import build
 from rnncheck.calling.convention import Bound
 from rnncheck.calling.reading import Reading
 from rnncheck.calling.signature import EACH, KEPT, ONE
+from rnncheck.discovery.guesses import FOR_EACH_ROW
 from rnncheck.experiments import computed
 from rnncheck.experiments.probes import Lab, Probe
 from rnncheck.running.capture import METHOD, Recording
@@ -88,7 +89,8 @@ def _driven(bound: Bound) -> bool:
     plain = signature.passing == ONE and not signature.optional and not callee.further
     plain = plain and signature.order[:2] == (signature.input, signature.state)
     # A model, and what hands out its first state in a way of its own, is driven by the user's own loop.
-    own = bound.initial_source.endswith("()") and bound.initial_source != "get_initial_state()"
+    provider = bound.initial_source.removesuffix(FOR_EACH_ROW)
+    own = provider.endswith("()") and provider != "get_initial_state()"
     plain = plain and not derives(bound.cell, ("Model",)) and not own
     first = callee.method == bound.backend.method_of(bound.cell) and callee.form.layout == "rows"
     return plain and first and convention.reading == Reading(1, 2) and not convention.state.is_leaf

@@ -2732,3 +2732,26 @@ class StepsInAGraph(tf.Module):
     def step(self, x, state):
         new = tf.tanh(tf.concat([x, state], -1) @ self.w)
         return new, state  # expect: returned-old-state error 0
+
+
+class StartsFromAnArray(layers.Layer):
+    """The first state is a NumPy array, of which Keras makes a tensor."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+        self.update = layers.Dense(units)
+
+    def get_initial_state(self, batch_size=None):
+        return np.full((batch_size, self.units), 0.3)
+
+    def call(self, inputs, states):
+        h = states[0] + 0.1 * self.update(tf.concat([inputs, states[0]], axis=-1))
+        return h, [h]
+
+
+class StartsFromABatchOfItsOwn(StartsFromAnArray):
+    """Made for the batch that its author had, of another number of rows."""
+
+    def get_initial_state(self, batch_size=None):
+        return np.linspace(0.0, 1.0, 4 * self.units, dtype="float32").reshape(4, self.units)
