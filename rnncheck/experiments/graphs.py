@@ -4,6 +4,7 @@ graph, driven by the framework's own layer."""
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,8 +56,8 @@ def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: st
             continue  # It has no such form.
         except Exception as error:
             line = usertrace.line_in(error, path) or _complained(lab, error) if path else None
-            # What the cell itself makes of its first state is its own.
-            start = own_start and line is None and way not in compilers and _takes(lab, way)
+            # What the step itself makes of its first state is its own.
+            start = own_start and way not in compilers and not _stepped(lab, error) and _takes(lab, way)
             return Mismatch(way, usertrace.summary(error), source.span(path, line), None, start)
         finally:
             kept.restore()
@@ -67,6 +68,15 @@ def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: st
         if gap > 1:
             return Mismatch(way, None, None, gap * ABSOLUTE)
     return None
+
+
+def _stepped(lab: Lab, error: Exception) -> bool:
+    """Whether it was raised within a step, not before the first."""
+    code = lab.bound.callee.code
+    if code is None:
+        return False
+    seen = {(frame.filename, frame.name) for frame in traceback.extract_tb(error.__traceback__)}
+    return (code.co_filename, code.co_name) in seen
 
 
 def _takes(lab: Lab, driver: str) -> bool:

@@ -2595,7 +2595,7 @@ class InitialStateNeedsInputs(layers.Layer):
         self.state_size = units
         self.cell = layers.SimpleRNNCell(units)
 
-    def get_initial_state(self, inputs, batch_size, dtype):  # expect: graph-mismatch
+    def get_initial_state(self, inputs, batch_size, dtype):  # expect: graph-mismatch warning
         return [tf.zeros((batch_size, self.units), dtype)]
 
     def call(self, inputs, states):
@@ -2605,6 +2605,19 @@ class InitialStateNeedsInputs(layers.Layer):
 class InitialStateNeedsInputsRepaired(InitialStateNeedsInputs):
     def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
         return [tf.zeros((batch_size, self.units), dtype or "float32")]
+
+
+class InitialStateAsksTheInputs(InitialStateNeedsInputs):
+    """As above, with the inputs left out: what is asked of their dtype ends in another exception."""
+
+    def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
+        rows = batch_size or tf.shape(inputs)[0]
+        return [tf.zeros((rows, self.units), inputs.dtype)]  # expect: graph-mismatch warning
+
+
+class InitialStateAsksTheInputsRepaired(InitialStateAsksTheInputs):
+    def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
+        return [tf.zeros((batch_size, self.units), self.compute_dtype)]
 
 
 class StateComesFirst(layers.Layer):
