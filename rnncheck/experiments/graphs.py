@@ -43,11 +43,13 @@ def forms(lab: Lab) -> tuple[str, ...]:
 def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: str | None) -> Mismatch | None:
     """The first form that refuses the cell or gives other numbers. Where it draws random numbers, none can be told.
 
-    With ``own_start`` a driver makes the first state itself, as the cell declares it.
+    With ``own_start`` a driver makes the first state itself, as the cell declares it. What one driver runs, a special
+    mode of it may refuse.
     """
     if not ways:
         return None
     kept, compilers = lab.bound.backend.snapshot(lab.bound.cell), lab.bound.backend.compilers(lab.bound.cell)
+    driven = False
     for way in ways:
         lab.bound.begin(lab.seed)
         try:
@@ -55,12 +57,15 @@ def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: st
         except BackendError:
             continue  # It has no such form.
         except Exception as error:
+            if driven and way not in compilers:
+                continue
             line = usertrace.line_in(error, path) or _complained(lab, error) if path else None
             # What the step itself makes of its first state is its own.
             start = own_start and way not in compilers and not _stepped(lab, error) and _takes(lab, way)
             return Mismatch(way, usertrace.summary(error), source.span(path, line), None, start)
         finally:
             kept.restore()
+        driven = driven or way not in compilers
         pairs = [*zip(main.steps[-1].returned, last)]
         pairs += [pair for step, arrays in zip(main.steps, outputs) for pair in zip(step.outputs, arrays)]
         coarse = lab.bound.backend.float_dtype(lab.bound.cell) in ("float16", "bfloat16")

@@ -83,6 +83,18 @@ class ByTfKeras(tf.keras.layers.Layer):
         return output, states  # expect: returned-old-state error 0
 
 
+class TwoOutputs(Healthy):
+    """Outputs of two shapes, which keras.layers.RNN takes, but with unroll=True."""
+
+    @property
+    def output_size(self):
+        return [tf.TensorShape([self.units]), tf.TensorShape([self.units, self.units])]
+
+    def call(self, inputs, states):
+        h = tf.tanh(tf.matmul(inputs, self.kernel) + tf.matmul(states[0], self.recurrent))
+        return (h, h[:, :, None] * h[:, None, :]), [h]
+
+
 def stacked():
     return tf_keras.layers.StackedRNNCells([tf_keras.layers.GRUCell(8), tf_keras.layers.LSTMCell(6)])
 
