@@ -362,13 +362,15 @@ class Growth:
 @dataclass(frozen=True)
 class Mismatch:
     """A form of the cell that ``refused`` it with this complaint, at a statement, or gave numbers with this ``gap``.
-    ``start``: it takes the cell with a first state that is handed to it."""
+    ``start``: it takes the cell with a first state that is handed to it. ``own_start``: it made the first state itself,
+    as the cell declares it."""
 
     way: str
     refused: str | None
     span: Span | None
     gap: float | None
     start: bool = False
+    own_start: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,16 @@ from rnncheck.usercode.definitions import is_state_name
 TOKENS = 4
 """How many different whole numbers are tried on a cell that looks them up."""
 COMMON = (Form("rows"), Form("batch first"), Form("time first"))
+DECLARING = ("likely", "a few", "further")
+"""The efforts in which states are tried that a cell declares."""
 RARE = (Form("columns"), Form("single"))
 
 
-def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: float) -> tuple[Bound, tuple[int, ...]]:
-    """The cell with its convention, for the first input shape that it takes; tried until a time of the clock.
+def bind(
+    backend: Backend, cell: Any, settings: Settings, built: Built, until: float, *, as_declared: bool = False
+) -> tuple[Bound, tuple[int, ...]]:
+    """The cell with its convention, for the first input shape that it takes; tried until a time of the clock. With
+    ``as_declared`` that is the first which goes with a state that the cell itself declares.
 
     Raises CallError with the cell's own complaint about the likeliest shape, NoNextState where the cell took its state
     and gave back another.
@@ -43,14 +48,14 @@ def bind(backend: Backend, cell: Any, settings: Settings, built: Built, until: f
     shapes = [settings.input_shape] if settings.input_shape else widths.input_shapes(built, backend, cell, arguments)
     for shape, forms, effort in _order(backend, cell, shapes, settings):
         search = None
-        if shape in hopeless:
+        if shape in hopeless or (as_declared and effort not in DECLARING):
             continue
         try:
             if not several:
                 _prepare(backend, cell, (settings.batch, *shape))
             with backend.without_gradient():
                 sizes = widths.hidden_widths(built, backend, cell, shape)
-                search = Search(backend, cell, settings, sizes, shape, until, budget)
+                search = Search(backend, cell, settings, sizes, shape, until, budget, as_declared)
                 return search.found(forms, effort), shape
         except CallError as error:
             refused = refused or error

@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,7 +78,8 @@ class Budget:
 @dataclass
 class Search:
     """The search for one cell's convention, with inputs of one row's ``shape`` and hidden sizes ``widths``, likeliest
-    first, at the latest until a time (of ``time.process_time``)."""
+    first, at the latest until a time (of ``time.process_time``); with ``as_declared`` the states that the cell declares
+    are tried alone."""
 
     backend: Backend
     cell: Any
@@ -87,6 +88,7 @@ class Search:
     shape: tuple[int, ...]
     until: float
     budget: Budget
+    as_declared: bool = False
     refused: list[Problem] = field(default_factory=list)
     misfits: list[Misfit] = field(default_factory=list)
     before: Mapping[str, Any] = field(default_factory=dict)
@@ -117,7 +119,7 @@ class Search:
             for ground in self._grounds(methods, forms, effort):
                 for guess in guesses(ground, wide=effort == "wide"):
                     # What a framework drives it starts as the cell declares, and in no other way.
-                    if self._settled(driven) and not guess.declared:
+                    if (self.as_declared or self._settled(driven)) and not guess.declared:
                         continue
                     bound = self._accepted(ground, guess, likely)
                     if bound is not None:
@@ -289,11 +291,13 @@ class Search:
                 self.refused.append(Problem(ground, tried, reason))
                 if ground.callee.signature.passing == KEPT:
                     continue
+                others: Iterable[Guess] = ()
                 if reason.cause is not None:
-                    waiting.extend(asked_for(ground, tried, str(reason.cause)))
-                    waiting.extend(taken_apart(ground, tried, str(reason.cause)))
+                    complaint = str(reason.cause)
+                    others = (*asked_for(ground, tried, complaint), *taken_apart(ground, tried, complaint))
                 elif reason.returned is not None:
-                    waiting.extend(learned(ground, tried, reason.returned))
+                    others = learned(ground, tried, reason.returned)
+                waiting.extend(other for other in others if other.declared or not self.as_declared)
         return None
 
     def _try(self, ground: Ground, guess: Guess, likely: bool) -> Bound:

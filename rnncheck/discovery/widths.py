@@ -40,7 +40,7 @@ def input_shapes(built: Built, backend: Backend, cell: Any, arguments: Iterable[
     if shape is not None:
         return [shape]
     known = built.width("input") or _attribute(cell, "input")
-    weights = _weight_shapes(backend, cell)
+    weights = weight_shapes(backend, cell)
     kernels = _kernels(weights, channels_last=backend.channels_last())
     vectors: list[Shape] = [(width,) for width in ([known] if known is not None else _input_widths(weights, backend))]
     image = _image_of(kernels, built.image)
@@ -84,7 +84,7 @@ def state_shapes(built: Built, backend: Backend, cell: Any, shape: Shape) -> lis
 
 def hidden_widths(built: Built, backend: Backend, cell: Any, shape: Shape) -> list[int]:
     """Widths of the state to try, or numbers of its channels, likeliest first."""
-    weights = _weight_shapes(backend, cell)
+    weights = weight_shapes(backend, cell)
     found = [built.width("hidden"), _attribute(cell, "hidden"), _attribute(cell, "both")]
     outputs = [kernel.outputs for kernel in _kernels(weights, channels_last=backend.channels_last())]
     sizes = [*outputs, *_sizes(weights)]
@@ -120,7 +120,8 @@ def _attribute(cell: Any, role: str) -> int | None:
     return None
 
 
-def _weight_shapes(backend: Backend, cell: Any) -> list[Shape]:
+def weight_shapes(backend: Backend, cell: Any) -> list[Shape]:
+    """The shapes of the weights that there are so far."""
     try:
         return [weight.shape for weight in backend.weights(cell)]
     except Exception:

@@ -62,7 +62,7 @@ def mismatch(lab: Lab, main: Run, ways: Sequence[str], own_start: bool, path: st
             line = usertrace.line_in(error, path) or _complained(lab, error) if path else None
             # What the step itself makes of its first state is its own.
             start = own_start and way not in compilers and not _stepped(lab, error) and _takes(lab, way)
-            return Mismatch(way, usertrace.summary(error), source.span(path, line), None, start)
+            return Mismatch(way, usertrace.summary(error), source.span(path, line), None, start, own_start)
         finally:
             kept.restore()
         driven = driven or way not in compilers

@@ -17,7 +17,7 @@ from rnncheck.building import build
 from rnncheck.building.build import Built
 from rnncheck.calling.convention import Bound
 from rnncheck.calling.signature import EACH
-from rnncheck.discovery import further
+from rnncheck.discovery import further, widths
 from rnncheck.discovery.binding import bind
 from rnncheck.discovery.search import NoNextState
 from rnncheck.errors import CallError, RnncheckError
@@ -96,6 +96,7 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
     ):
         backend.seed(settings.seed)
         refused: RnncheckError | None = None
+        held: tuple[Bound, tuple[int, ...], Built, bool | None, Settings, bool] | None = None
         until = time.process_time() + SECONDS
         with backend.construction_dtype(settings.dtype):
             tries = build.candidates(obj, settings.kwargs, backend.owns, _input_size(backend, settings), settings.batch)
@@ -109,20 +110,71 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
                 declared = backend.declares_state_size(cell)
                 if settings.dtype is not None:
                     cell = backend.with_dtype(cell, settings.dtype)
+                adapts = _adapts(built, backend, cell, settings)
                 try:
-                    bound, shape = bind(backend, cell, settings, built, until)
+                    bound, shape, as_declared = _bind(backend, cell, settings, built, until, strict=held is not None)
                 except NoNextState as error:
                     trace, called = ended.misfit(error.misfit, settings)
                     return Observed(trace, built, error.misfit.shape, error.misfit.bound.input_dtype, called)
                 except CallError as error:
                     refused = refused or error
-                    tries.refused(error)
+                    # What else the arguments might be is asked only as long as none of them will do.
+                    if held is None:
+                        tries.refused(error)
                     if time.process_time() > until:
                         break
                     continue
-                return _observed(bound, shape, built, declared, settings)
+                if as_declared:
+                    return _observed(bound, shape, built, declared, settings)
+                held = bound, shape, built, declared, settings, adapts
+        if held is not None:
+            return _observed(*held)
     assert refused is not None
     raise refused
+
+
+def _bind(
+    backend: Backend, cell: Any, settings: Settings, built: Built, until: float, *, strict: bool
+) -> tuple[Bound, tuple[int, ...], bool]:
+    """As ``bind``, and whether the state is one that the cell declares where a framework drives it: another goes only
+    before other inputs and, unless ``strict``, after them. Other arguments may be what it wants."""
+    driven = backend.drives(cell) and settings.state is None
+    try:
+        return *bind(backend, cell, settings, built, until, as_declared=driven), True
+    except CallError as error:
+        if not driven or strict or isinstance(error, NoNextState):
+            raise
+    bound, shape = bind(backend, cell, settings, built, until)
+    again = built.again
+    if again is None or settings.input_shape is not None:
+        return bound, shape, False
+    for width in _other_inputs(bound, shape):
+        with contextlib.suppress(Exception):
+            another, given = backend.unwrap(again()), dataclasses.replace(settings, input_shape=(width,))
+            return *bind(backend, another, given, built, until, as_declared=True), True
+    return bound, shape, False
+
+
+def _other_inputs(bound: Bound, shape: tuple[int, ...]) -> list[int]:
+    """Widths of the input that would go with the state that is declared, as this one goes with the one that was taken:
+    the same as it, so many times as wide, or beside it."""
+    widths = [size for declared in bound.backend.declared_shapes(bound.cell) if len(declared) == 1 for size in declared]
+    taken = [int(leaf.shape[-1]) for leaf in bound.initial if len(leaf.shape) == 2]
+    if len(shape) != 1 or len(widths) != len(taken):
+        return []
+    pairs = [(wide, had) for wide, had in zip(widths, taken) if wide != had and had]
+    others = [size for wide, had in pairs for size in (wide, shape[0] * wide // had, shape[0] + had - wide)]
+    return [size for size in dict.fromkeys(others) if size > 0 and size != shape[0]]
+
+
+def _adapts(built: Built, backend: Backend, cell: Any, settings: Settings) -> bool:
+    """Whether nothing that was guessed may be why the cell does not take the state that it declares: its input has the
+    width that it was made for, and its state depends on one size alone."""
+    takes = settings.input_shape is not None or built.width("input") is not None
+    if settings.input_shape is None and built.again is None:
+        return False
+    sizes = [item for item in built.arguments if type(item.values[0]) is int and item.role != "input"]
+    return (takes or not widths.weight_shapes(backend, cell)) and len(sizes) <= 1
 
 
 def _input_size(backend: Backend, settings: Settings) -> int | None:
@@ -134,8 +186,14 @@ def _input_size(backend: Backend, settings: Settings) -> int | None:
 
 
 def _observed(
-    bound: Bound, shape: tuple[int, ...], built: Built, declared: bool | None, settings: Settings
+    bound: Bound,
+    shape: tuple[int, ...],
+    built: Built,
+    declared: bool | None,
+    settings: Settings,
+    otherwise: bool = False,
 ) -> Observed:
+    """What there is to observe; ``otherwise``: its state is surely not of the size that the cell declares."""
     rng = np.random.default_rng(settings.seed)
     inputs = bound.form.draw(rng, (min(settings.steps, EVIDENCE), bound.batch, *shape), bound.input_dtype)
     initial, start = _initial(bound, settings, rng)
@@ -159,7 +217,7 @@ def _observed(
     else:
         draw = functools.partial(_drawn, lab, built, shape)
         trace = (
-            _trace(lab, initial, main, tail, repeatable, declared, draw)
+            _trace(lab, initial, main, tail, repeatable, declared, draw, otherwise)
             if lab.slots
             else _layer_trace(lab, initial, shape)
         )
@@ -286,7 +344,14 @@ def _drawn(lab: Lab, built: Built, shape: tuple[int, ...], number: int) -> list[
 
 
 def _trace(
-    lab: Lab, initial: Initial, main: Run, tail: Tail, repeatable: bool, declared: bool | None, draw: growth.Draw
+    lab: Lab,
+    initial: Initial,
+    main: Run,
+    tail: Tail,
+    repeatable: bool,
+    declared: bool | None,
+    draw: growth.Draw,
+    otherwise: bool,
 ) -> Trace:
     bound, slots = lab.bound, lab.slots
     backend = bound.backend
@@ -332,6 +397,8 @@ def _trace(
     targets = (*names, "output") if main.steps[0].outputs else tuple(names)
     shapes = [bound.rows_first(slot, array).shape[1:] for slot, array in enumerate(lab.initial.arrays)]
     weights = unused.settled(lab, main, seen.probe, unused.seen(bound, found, never), method.path)
+    declaration = naming.declaration(bound, declared)
+    own_start = _starts_itself(initial) or (otherwise and _wider(declaration.shapes, shapes))
     unread = () if found is None else learning.unread_features(lab, seen.probe, found)
     return Trace(
         backend=backend.name,
@@ -342,7 +409,7 @@ def _trace(
         structure=bound.convention.state,
         steps=tuple(slot_steps(bound, step, index, chosen) for index, step in enumerate(main.steps)),
         initial=initial,
-        declaration=naming.declaration(bound, declared),
+        declaration=declaration,
         built=behaviour,
         redrawn=redrawn,
         influence=Influence(
@@ -370,7 +437,7 @@ def _trace(
         features=learning.features(lab),
         taken=source.first_use(method.path, method.line, method.input_parameter) if unread else None,
         forms=forms,
-        mismatch=None if drawing else graphs.mismatch(lab, main, forms, _starts_itself(initial), method.path),
+        mismatch=None if drawing else graphs.mismatch(lab, main, forms, own_start, method.path),
         chance=chance.chance(lab, main, method.path, repeatable=repeatable) if drawing else None,
         wrong_gradients=wrong,
         doubled=order.doubled(lab, main, seen.probe, bindings, method.path) if repeatable else None,
@@ -418,6 +485,12 @@ def _wrong_gradients(lab: Lab, probe: Probe, found: Gradients | None) -> tuple[W
 def _starts_itself(initial: Initial) -> bool:
     """Whether the first state is the one that a framework's driver makes."""
     return initial.source in ("get_initial_state()", "state_size")
+
+
+def _wider(declared: Sequence[Sequence[int]], shapes: Sequence[Sequence[int]]) -> bool:
+    """Whether other widths are declared than the slots have; a layout of more axes is a matter of its own."""
+    flat = all(len(shape) == 1 for shape in (*declared, *shapes))
+    return flat and len(declared) == len(shapes) and [*map(tuple, declared)] != [*map(tuple, shapes)]
 
 
 def _swap(

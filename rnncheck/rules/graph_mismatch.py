@@ -39,6 +39,7 @@ from collections.abc import Iterator
 
 from rnncheck.findings import Finding
 from rnncheck.rules.base import Rule, at, needs_state
+from rnncheck.rules.state_shape_mismatch import sized_otherwise
 from rnncheck.trace import Trace
 
 
@@ -63,8 +64,15 @@ def check(trace: Trace) -> Iterator[Finding]:
         else "keep what changes from step to step in the state, and leave branches on values to the framework "
         "(where, cond)",
         evidence={"form": found.way, "refused": found.refused, "largest_difference": found.gap},
-        explained_by="leaked-state" if trace.leak is not None else None,
+        explained_by=_cause(trace),
     )
+
+
+def _cause(trace: Trace) -> str | None:
+    """Memory elsewhere, or a declared size that the step does not take."""
+    if trace.leak is not None:
+        return "leaked-state"
+    return "state-shape-mismatch" if sized_otherwise(trace) else None
 
 
 def _inapplicable(trace: Trace) -> str | None:

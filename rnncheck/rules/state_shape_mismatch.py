@@ -4,7 +4,8 @@
 
 Compares the shape of each slot that comes back, over several steps, with the shape in which it went in: the one that
 the cell declares (`state_size`, `init_hidden()`), or the one that it took. A Keras cell whose `state_size` says another
-width than its `get_initial_state()` gives gets a warning: what Keras derives from `state_size` is wrong.
+width than its `get_initial_state()` gives gets a warning: what Keras derives from `state_size` is wrong. One whose
+`call()` takes another width than `state_size` says is an error where `keras.layers.RNN` is seen to refuse it.
 
 ## Why it is bad
 
@@ -61,24 +62,34 @@ def _came_back(trace: Trace, fault: Fault, slot: Slot) -> Finding:
     )
 
 
+def sized_otherwise(trace: Trace) -> str | None:
+    """What refused a cell that takes its state in another size than it declares."""
+    found = trace.mismatch
+    if found is None or found.refused is None or not found.own_start or trace.initial.source != "zeros":
+        return None
+    return found.way
+
+
 def _sized_otherwise(trace: Trace) -> Iterator[Finding]:
     """``state_size`` may give a layout of its own for more than one axis: what is one number is compared."""
     declared = trace.declaration
-    if len(declared.shapes) != len(trace.slots) or trace.initial.source != "get_initial_state()":
+    refused = sized_otherwise(trace)
+    if len(declared.shapes) != len(trace.slots) or not (refused or trace.initial.source == "get_initial_state()"):
         return
+    maker = f"{trace.method.name}() takes" if refused else "get_initial_state() makes"
     path, line = declared.place or (trace.method.path, trace.method.class_line)
     for slot, shape in zip(trace.slots, declared.shapes):
         if len(shape) == len(slot.shape) == 1 and shape != slot.shape:
             yield Finding(
                 rule=RULE.id,
-                severity="warning",
-                message=f"state_size says {shape[0]} for state {slot.name}, which get_initial_state() makes "
-                f"{slot.shape[0]} wide.",
+                severity="error" if refused else "warning",
+                message=f"state_size says {shape[0]} for state {slot.name}, which {maker} {slot.shape[0]} wide"
+                f"{f': {refused} refuses the cell.' if refused else '.'}",
                 location=Location(path, line, 1 if line else None, line),
                 state=slot.name,
                 state_index=slot.index,
                 suggestion=f"say {slot.shape[0]} in state_size",
-                evidence={"state_size": list(shape), "get_initial_state": list(slot.shape)},
+                evidence={"state_size": list(shape), "call" if refused else "get_initial_state": list(slot.shape)},
             )
 
 

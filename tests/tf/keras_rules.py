@@ -1771,6 +1771,29 @@ class SizedOtherwiseRepaired(SizedOtherwise):
         self.state_size = [self.units, self.width]
 
 
+class SaysTwiceItsSize(layers.Layer):
+    """state_size from another variant of the cell: no first state is made by it that the step takes."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.state_size = [2 * units]  # expect: state-shape-mismatch error 0
+
+    def build(self, input_shape):
+        self.w = self.add_weight(shape=(input_shape[-1], self.units), name="w")
+        self.u = self.add_weight(shape=(self.units, self.units), name="u")
+
+    def call(self, inputs, states):
+        h = ops.tanh(ops.matmul(inputs, self.w) + ops.matmul(states[0], self.u))
+        return h, [h]
+
+
+class SaysTwiceItsSizeRepaired(SaysTwiceItsSize):
+    def __init__(self, units, **kwargs):
+        super().__init__(units, **kwargs)
+        self.state_size = [units]
+
+
 # state-dtype-mismatch
 
 

@@ -662,3 +662,41 @@ class BranchesOnTheBatch(layers.Layer):
         n_new = tf.exp(log_f - m_new) * n + tf.exp(i - m_new)
         h = (tf.exp(log_f - m_new) * n * h + tf.exp(i - m_new) * tf.tanh(z)) / n_new
         return h, [h, n_new, m_new]
+
+
+class Smoothed(layers.Layer):
+    """No weight tells how wide the input is: as wide as the state that is declared."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+
+    def call(self, inputs, states):
+        h = 0.9 * states[0] + 0.1 * inputs
+        return h, [h]
+
+
+class SmoothedByWeights(Smoothed):
+    """Likewise, though weights are made for any width."""
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="scale")
+
+    def call(self, inputs, states):
+        h = 0.9 * states[0] + 0.1 * self.scale * inputs
+        return h, [h]
+
+
+class _Wear(layers.Layer):
+    def __init__(self, net):
+        super().__init__(name="wear")
+        self.net, self.state_size = net, 1
+
+    def call(self, inputs, states):
+        wear = states[0] + self.net(tf.concat([states[0], inputs], axis=1))
+        return wear, [wear]
+
+
+def wear_by_a_net():
+    """The net takes six numbers: the one of the state that is declared, and five of the input."""
+    return _Wear(keras.Sequential([keras.Input((6,)), layers.Dense(5, activation="tanh"), layers.Dense(1)]))
