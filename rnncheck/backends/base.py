@@ -183,7 +183,7 @@ class Tensors(Protocol):
             return list(held)
         alike: dict[Any, dict[int, Held]] = {}
         for value in held:
-            alike.setdefault((tuple(value.shape), value.dtype), {})[id(value)] = value
+            alike.setdefault((tuple(map(int, value.shape)), value.dtype), {})[id(value)] = value
         known: dict[int, Array] = {}
         for values in alike.values():
             stacked = self.numpy(self.stack(list(values.values())))

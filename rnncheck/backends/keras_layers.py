@@ -50,7 +50,7 @@ class KerasLayers(Backend):
         return Snapshot([*layers, *trackers], [*numbers, *around], values, seeds)
 
     def weights(self, cell: Any) -> list[Weight]:
-        known = {id(self.raw(variable)) for variable in cell.variables}
+        known = {id(self.raw(variable)) for variable in self._listed(cell, "variables")}
         return [
             self.weight(name, tensor, trainable, id(tensor) in known)
             for tensor, name, trainable in self._variables(cell)
@@ -62,8 +62,9 @@ class KerasLayers(Backend):
         not track, as a ``tf.Variable`` on a layer of Keras 3."""
         kept = [(name, part) for name, part in self._parts(cell) if self.is_weight(part)]
         names = {id(self.raw(part)): name for name, part in reversed(kept)}
-        trained = {id(self.raw(variable)) for variable in cell.trainable_variables if _trained(variable)}
-        every = {id(self.raw(variable)): variable for variable in cell.variables}
+        trainable = self._listed(cell, "trainable_variables")
+        trained = {id(self.raw(variable)) for variable in trainable if _trained(variable)}
+        every = {id(self.raw(variable)): variable for variable in self._listed(cell, "variables")}
         for _, part in kept:
             if every.setdefault(id(self.raw(part)), part) is part and _trained(part):
                 trained.add(id(self.raw(part)))
@@ -71,6 +72,18 @@ class KerasLayers(Backend):
             (self.raw(variable), names.get(key) or getattr(variable, "path", variable.name), key in trained)
             for key, variable in every.items()
         ]
+
+    def _listed(self, cell: Any, which: str) -> list[Any]:
+        """The cell's own list of its variables, else those of the layers in it: a model of Keras 2 has none to tell of
+        before it is built."""
+        with contextlib.suppress(ValueError):
+            return list(getattr(cell, which))
+        found: list[Any] = []
+        for _, part in self._parts(cell):
+            if part is not cell and isinstance(part, self.layer):
+                with contextlib.suppress(ValueError):
+                    found += getattr(part, which)
+        return found
 
     def _parts(self, cell: Any) -> Iterator[tuple[str, Any]]:
         return walk(cell, self.is_weight, lambda value: isinstance(value, self.layer) or self.is_module(value))

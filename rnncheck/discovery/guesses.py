@@ -228,7 +228,8 @@ def learned(ground: Ground, guess: Guess, returned: Any) -> Iterator[Guess]:
 def asked_for(ground: Ground, guess: Guess, complaint: str) -> Iterator[Guess]:
     """Zeros of a shape that the text of an error speaks of, such as "expected hidden size (2, 3, 8)"."""
     found, leaves = flatten(guess.value, ground.backend.is_tensor)
-    known = {tuple(leaf.shape) for leaf in leaves} | {tuple(ground.x.shape)}
+    # The sizes of TensorFlow 1 cannot be hashed.
+    known = {tuple(map(int, tensor.shape)) for tensor in (*leaves, ground.x)}
     for text in re.findall(r"[(\[](\d+(?:, ?\d+)+)[)\]]", complaint)[:4]:
         shape = tuple(int(size) for size in text.split(","))
         if shape not in known and ground.batch in shape and len(shape) <= 6 and max(shape) <= 4096:

@@ -176,6 +176,20 @@ cell = Gate(8)
 inputs = tf.placeholder(tf.float32, [3, 7, 5])
 outputs, last = tf.nn.dynamic_rnn(cell, inputs, initial_state={state}, scope="first")
 """
+SIZES_OF_ITS_TIME = """
+import tensorflow.compat.v1 as tf
+tf.disable_v2_tensorshape()
+
+class Gate(tf.nn.rnn_cell.RNNCell):
+    state_size = output_size = 6
+
+    def call(self, inputs, state):
+        width = inputs.get_shape()[1].value
+        if width < 8:
+            raise ValueError("expected [3, 8]")
+        new = tf.tanh(state + inputs[:, :6])
+        return new, state
+"""
 PAIR = "tf.nn.rnn_cell.LSTMStateTuple(tf.zeros({0}), tf.zeros({0}))"
 
 
@@ -187,6 +201,14 @@ def test_a_script_of_tensorflow_1_and_what_it_built_in_its_graph(tmp_path: Path)
     assert cls["remarks"] == []
     assert "The target was built in a graph of TensorFlow 1" in instance["error"]["message"]
     assert "Name its class" in instance["error"]["hint"]
+
+
+def test_sizes_that_cannot_be_hashed_are_sizes(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SIZES_OF_ITS_TIME)
+    (refused,) = run("script.py:Gate", "--input-shape", "5", folder=tmp_path, env=LEGACY)
+    assert "expected [3, 8]" in refused["error"]["message"]
+    (result,) = run("script.py:Gate", "--input-shape", "8", folder=tmp_path, env=LEGACY)
+    assert seen([result]) == {"script.py:Gate": [("returned-old-state", 13, "error", 0)]}
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,19 @@ class ByTfKeras(tf.keras.layers.Layer):
         return output, states  # expect: returned-old-state error 0
 
 
+class StepsByANet(tf_keras.layers.Layer):
+    """The net in it is built by the first step, and until then refuses to tell its weights."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.net = tf_keras.Sequential([tf_keras.layers.Dense(units, activation="tanh")])
+
+    def call(self, inputs, states):
+        h = 0.9 * states[0] + self.net(tf.concat([inputs, states[0]], -1))
+        return h, [h]
+
+
 class TwoOutputs(Healthy):
     """Outputs of two shapes, which keras.layers.RNN takes, but with unroll=True."""
 
