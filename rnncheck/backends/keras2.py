@@ -13,8 +13,11 @@ from rnncheck.backends.keras_layers import KerasLayers
 from rnncheck.backends.snapshot import Restore
 from rnncheck.backends.tensorflow import TensorFlowTensors
 from rnncheck.backends.tf1_variables import VariableStores
+from rnncheck.usercode.definitions import is_framework
 
 SOURCES = {"tf_keras": "tf_keras.src", "tensorflow.python.keras": "tensorflow.python.keras"}
+
+MARK = "_is_tf_rnn_cell"
 
 
 class Keras2(KerasLayers, TensorFlowTensors):
@@ -31,6 +34,18 @@ class Keras2(KerasLayers, TensorFlowTensors):
         self._asked: str | None = None
         if library == "tf_keras":
             self.version = f"{self.version}, tf_keras {importlib.import_module(library).__version__}"
+
+    def unwrap(self, cell: Any) -> Any:
+        """The same, a layer throughout: cells of TensorFlow 1 that define ``__call__`` themselves worked without the
+        constructor of their base, and many never call it."""
+        for _, part in list(self._parts(cell)):
+            base: Any = next((base for base in type(part).__mro__ if _is_base(base)), None)
+            if base is not None and MARK not in vars(part):
+                own = dict(vars(part))
+                with contextlib.suppress(Exception):
+                    base.__init__(part)
+                vars(part).update(own)
+        return cell
 
     def method_of(self, cell: Any) -> str:
         """Older cells of TensorFlow 1 and its wrappers define ``__call__`` in place of ``call``."""
@@ -102,5 +117,9 @@ class Keras2(KerasLayers, TensorFlowTensors):
 
 
 def _is_tf1(cell: Any) -> bool:
-    """The mark by which Keras itself tells them."""
-    return getattr(cell, "_is_tf_rnn_cell", None) is not None
+    """The mark by which Keras itself tells them, which their base sets on them."""
+    return getattr(cell, MARK, None) is not None
+
+
+def _is_base(cls: type) -> bool:
+    return cls.__name__ == "RNNCell" and is_framework(cls)

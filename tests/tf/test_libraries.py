@@ -76,7 +76,9 @@ def suggestions(results: Iterable[Any]) -> dict[str, str]:
 
 
 def test_cells_of_tensorflow_1() -> None:
-    makers = "basic lstm lstm_in_one_tensor lstm_projected gru stacked dropout residual".split()
+    makers = (
+        "basic lstm lstm_in_one_tensor lstm_projected gru stacked stacked_without_their_base dropout residual".split()
+    )
     results = run("tf1_cells.py", *(f"tf1_cells.py:{name}" for name in makers), env=LEGACY)
     assert seen(results) == expected("tf1_cells.py") | {f"tf1_cells.py:{name}": [] for name in makers}
     assert {result["backend"] for result in results} == {"tf"}
@@ -89,6 +91,7 @@ def test_cells_of_tensorflow_1() -> None:
         "ReturnsOldState": "return new_state, new_state",
         "IgnoresState": "leave out: state = tf.zeros_like(state)",
         "DropsOneSlot": "return fast, Twofold(slow, fast)",
+        "WithoutItsBaseKeepsOld": None,
         "LongShort": "return output, rnn_cell.LSTMStateTuple(c, h)",
     }
 

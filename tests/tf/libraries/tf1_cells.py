@@ -82,6 +82,19 @@ class DropsOneSlot(HealthyByName):
         return fast, Twofold(state.slow, fast)  # expect: returned-old-state error 0
 
 
+class WithoutItsBase(HealthyByName):
+    """As many write it: the constructor of the base is not called."""
+
+    def __init__(self, num_units):
+        self._num_units = num_units
+
+
+class WithoutItsBaseKeepsOld(WithoutItsBase):
+    def __call__(self, inputs, state, scope=None):
+        output, new_state = super().__call__(inputs, state, scope)
+        return output, state  # expect: returned-old-state error
+
+
 class LongShort(rnn_cell.BasicLSTMCell):
     """A subclass of a built-in cell that goes on from what that returns."""
 
@@ -120,6 +133,10 @@ def dropout():
 
 def residual():
     return rnn_cell.ResidualWrapper(rnn_cell.GRUCell(5))
+
+
+def stacked_without_their_base():
+    return rnn_cell.MultiRNNCell([WithoutItsBase(8), rnn_cell.ResidualWrapper(WithoutItsBase(8))])
 
 
 def stacked_with_a_frozen_layer():
