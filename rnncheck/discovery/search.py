@@ -250,11 +250,18 @@ class Search:
                 rebound = usage.given_values(definition) if definition is not None else ()
                 names = steps.returned_names(self.cell, method)
                 ways = list(signature.signatures(function, tuple(given), names, rebound))
-            for way in ways:
-                parts = steps.input_parts(self.cell, method, way.input)
-                callee = Callee(
-                    self.backend, self.cell, method, dataclasses.replace(way, parts=parts) if parts else way
-                )
+            taken = [
+                dataclasses.replace(way, parts=steps.input_parts(self.cell, method, way.input) or way.parts)
+                for way in ways
+            ]
+            # What is read by index may be one tensor too.
+            taken += [
+                dataclasses.replace(way, parts=parts)
+                for way in taken
+                if not way.parts and (parts := steps.indexed_parts(self.cell, method, way.input))
+            ]
+            for way in taken:
+                callee = Callee(self.backend, self.cell, method, way)
                 for form in steps.ordered(forms, callee):
                     yield from self._filled(dataclasses.replace(callee, form=form), effort)
 

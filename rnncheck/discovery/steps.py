@@ -108,6 +108,13 @@ def input_parts(cell: Any, method: str, parameter: str) -> tuple[str, ...]:
     return () if any(map(is_state_name, parts)) else parts
 
 
+def indexed_parts(cell: Any, method: str, parameter: str) -> tuple[str, ...]:
+    """The variables that a step fills from its input by index, which may be a tuple, none of which is its state."""
+    function = definition(cell, method)
+    parts = usage.indexed_parts(function, parameter) if function is not None else ()
+    return () if any(map(is_state_name, parts)) else parts
+
+
 def returned_names(cell: Any, method: str) -> tuple[str, ...]:
     """What the parts of what it returns are called in its code."""
     function = definition(cell, method)

@@ -113,6 +113,21 @@ def parts_of(function: ast.FunctionDef, parameter: str) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=256)
+def indexed_parts(function: ast.FunctionDef, parameter: str) -> tuple[str, ...]:
+    """The variables, in order, that a function fills from a parameter by index, as ``elapsed = inputs[1]``, where it
+    may be several tensors; none where it is not read so, or where a number is left out."""
+    names: dict[int, str] = {}
+    for node in _own(function):
+        value, target = (node.value, node.targets[0]) if isinstance(node, ast.Assign) else (node, None)
+        if isinstance(value, ast.Subscript) and isinstance(value.value, ast.Name) and value.value.id == parameter:
+            index = _literal(value.slice)
+            if type(index) is int and isinstance(target, ast.Name):
+                names[index] = target.id
+    parts = tuple(names[index] for index in sorted(names))
+    return parts if len(parts) == len(set(parts)) > 1 and sorted(names) == [*range(len(parts))] else ()
+
+
+@functools.lru_cache(maxsize=256)
 def given_values(function: ast.FunctionDef) -> frozenset[str]:
     """The variables that a function gives a value."""
     return frozenset(

@@ -2734,6 +2734,34 @@ class StepsInAGraph(tf.Module):
         return new, state  # expect: returned-old-state error 0
 
 
+class TimeBesideTheInput(layers.Layer):
+    """The input is (x, elapsed), told by its type."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = units
+        self.decay = layers.Dense(units, activation="relu")
+        self.update = layers.Dense(units, activation="tanh")
+
+    def call(self, inputs, states):
+        elapsed = None
+        if isinstance(inputs, (tuple, list)) and len(inputs) > 1:
+            elapsed = inputs[1]
+            inputs = inputs[0]
+        h = states[0] * tf.exp(-self.decay(elapsed))
+        h = 0.5 * h + 0.5 * self.update(tf.concat([inputs, h], axis=-1))
+        return h, [h]
+
+
+class TimeByIndexKeepsOld(TimeBesideTheInput):
+    def call(self, inputs, states):
+        x = inputs[0]
+        dt = inputs[1]
+        h = states[0] * tf.exp(-self.decay(dt))
+        h = 0.5 * h + 0.5 * self.update(tf.concat([x, h], axis=-1))
+        return h, states  # expect: returned-old-state error 0
+
+
 class StartsFromAnArray(layers.Layer):
     """The first state is a NumPy array, of which Keras makes a tensor."""
 
