@@ -124,7 +124,7 @@ class Search:
                     bound = self._accepted(ground, guess, likely)
                     if bound is not None:
                         bound = self._with_rows_apart(bound, guess, forms, likely)
-                        if bound.convention.signature.passing != KEPT:
+                        if bound.convention.signature.passing != KEPT and self._attributes() != self.attributes:
                             self._begin()
                         return bound
                     if undo is not None:

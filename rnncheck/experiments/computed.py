@@ -66,12 +66,14 @@ def dropped(lab: Lab, main: Run, probe: Probe, slot: int, path: str | None) -> t
     )
     found: list[Computed] = []
     seen: set[int] = set()
-    bindings = _bindings(pairs.base)
+    bindings, called = _bindings(pairs.base), lab.bound.convention.state.names()[slot]
     home = pairs.base.recording.step if pairs.base.recording else METHOD
     at_home = {id(binding.value) for binding in bindings.values() if binding.frame == home}
+    own = {id(binding.value): key for key, binding in bindings.items() if binding.name == called}
     for key, binding in bindings.items():
-        # What the step itself has a name for goes by that, and not by that of a function it called.
-        if binding.frame != home and id(binding.value) in at_home:
+        # Of several names for the same tensor that of the slot says most, then what the step itself calls it.
+        elsewhere = binding.frame != home and id(binding.value) in at_home
+        if own.get(id(binding.value), None if elsewhere else key) != key:
             continue
         placed = _in_place(lab, pairs.base, binding, slot)
         array = _array(lab, binding, None if placed else value)

@@ -2783,3 +2783,24 @@ class StartsFromABatchOfItsOwn(StartsFromAnArray):
 
     def get_initial_state(self, batch_size=None):
         return np.linspace(0.0, 1.0, 4 * self.units, dtype="float32").reshape(4, self.units)
+
+
+class ImaginesFromTheOldDeter(tf.Module):
+    """The new value has two names, of which one is the slot's."""
+
+    def __init__(self, deter=8, stoch=4):
+        super().__init__()
+        self._deter, self._stoch = deter, stoch
+        self._cell = layers.GRUCell(deter)
+        self._into, self._within, self._out = (layers.Dense(size) for size in (deter, deter, stoch))
+
+    def initial(self, batch_size):
+        return {"stoch": tf.zeros((batch_size, self._stoch)), "deter": tf.zeros((batch_size, self._deter))}
+
+    def step(self, prev_state, action):
+        x = self._into(tf.concat([prev_state["stoch"], action], -1))
+        x, deter = self._cell(x, [prev_state["deter"]])
+        deter = deter[0]
+        x = tf.nn.elu(self._within(x))
+        prior = {"stoch": self._out(x), "deter": prev_state["deter"]}
+        return prior  # expect: returned-old-state error 1

@@ -43,3 +43,8 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
 )
 def test_how_a_cell_is_called_is_said(cell: Any, convention: str) -> None:
     assert check(cell, backend="tf", **cells.NEEDS.get(cell.__name__, {})).convention == convention
+
+
+def test_of_two_names_of_a_new_value_that_of_its_slot_is_said() -> None:
+    (finding,) = [item for item in check(cells.ImaginesFromTheOldDeter, backend="tf").findings if not item.explained_by]
+    assert finding.suggestion == "return {'stoch': prior['stoch'], 'deter': deter} as the new state"
