@@ -29,16 +29,18 @@ def leak(lab: Lab, before: Snapshot, path: str | None) -> Leak | None:
     before.restore()
     _fresh(lab, before, 60)
     again = _fresh(lab, before, 0)
-    after = _numbers_by_place(lab)
+    # Here are also the places that the first run makes.
+    places = _places(lab)
+    after = _held(lab, places)
     before.restore()
     if alike(first, again):
         return None
-    now = _numbers_by_place(lab)
-    names = [name for name in now if not _same(now[name], after.get(name, []))]
+    now = _held(lab, places)
+    names = [name for name in places if not _same(now[name], after[name])]
     # What the cell keeps beside it changes too: what carries over is what heals, or what stands around the class.
     healing = [name for name in names if _heals(lab, before, name, first)]
     names = healing or [name for name in names if not name.startswith("self.")] or names
-    span = source.span(path, _written(lab, names)) if names else None
+    span = source.span(path, _written(lab, {name: places[name] for name in names})) if names else None
     before.restore()
     return Leak(tuple(names), span)
 
@@ -101,8 +103,8 @@ def _kept(backend: Backend, cell: Any, name: str) -> Any:
     return backend.kept(cell).get(name)
 
 
-def _numbers_by_place(lab: Lab) -> Mapping[str, list[Any]]:
-    return {name: _numbers(lab.bound.backend, look()) for name, look in _places(lab).items()}
+def _held(lab: Lab, places: Mapping[str, Callable[[], Any]]) -> Mapping[str, list[Any]]:
+    return {name: _numbers(lab.bound.backend, look()) for name, look in places.items()}
 
 
 def _numbers(backend: Backend, value: Any) -> list[Any]:
@@ -134,11 +136,10 @@ def _same(left: list[Any], right: list[Any]) -> bool:
     )
 
 
-def _written(lab: Lab, names: list[str]) -> int | None:
+def _written(lab: Lab, places: Mapping[str, Callable[[], Any]]) -> int | None:
     """The line that first gives one of the places other numbers, while a step runs."""
     bound, backend = lab.bound, lab.bound.backend
-    looks = {name: look for name, look in _places(lab).items() if name in names}
-    watched = {name: lambda look=look: _print(backend, look()) for name, look in looks.items()}
+    watched = {name: lambda look=look: _print(backend, look()) for name, look in places.items()}
     bound.begin(lab.seed)
     given = lab.initial.structure.build(bound.state(lab.initial.arrays))
     with backend.without_gradient(), recording(bound.callee.code, backend.is_tensor, watched=watched) as record:

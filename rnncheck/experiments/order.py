@@ -79,7 +79,7 @@ def doubled(lab: Lab, main: Run, probe: Probe, old: Sequence[Sequence[str]], pat
     for slot, other in twins:
         mine = {stem(name) for name in old[slot]}
         for update in dropped(lab, main, probe, slot, path):
-            if update.is_update and update.in_method and stem(update.name) in mine:
+            if update.is_update and update.in_method and not update.is_output and stem(update.name) in mine:
                 return Doubled(slot, other, update)
     return None
 
