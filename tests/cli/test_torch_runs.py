@@ -251,6 +251,14 @@ class AttendingCell(nn.Module):
     assert "not checked, as no argument is named like a state: cells.py:AttendingCell" in done.err
 
 
+def test_a_cell_that_returns_none_is_a_finding(rnncheck, write) -> None:
+    write("cells.py", HEALTHY.replace("return h_new, h_new", "h = h_new"))
+    done = rnncheck("cells.py")
+    assert done.status == 1
+    assert "wrong-state-structure" in done.out
+    assert "forward() takes h as tensor 3x8 and returns nothing." in done.out
+
+
 def test_a_class_that_may_be_a_cell_is_told_of(rnncheck, write) -> None:
     write("cells.py", HEALTHY + "\n\nclass Odd(HealthyCell):\n    def forward(self, u, y):\n        return y\n")
     done = rnncheck("cells.py", "--output-format", "concise")
@@ -468,10 +476,6 @@ class TestErrors:
         write("cells.py", counting)
         done = rnncheck("cells.py")
         self.no_verdict(done, "HealthyCell.forward() raised IndexError: out of range at step ", "(cells.py:12).")
-
-    def test_a_cell_that_returns_none(self, rnncheck, write) -> None:
-        write("cells.py", HEALTHY.replace("return h_new, h_new", "h = h_new"))
-        self.no_verdict(rnncheck("cells.py"), "HealthyCell.forward() returned None", "Return the new state")
 
     def test_a_cell_that_returns_none_at_a_later_step(self, rnncheck, write) -> None:
         counting = HEALTHY.replace(
