@@ -48,7 +48,9 @@ def _variable(backend: Backend, variable: Any) -> Place:
         return backend.tensor(backend.numpy(tensor), backend.dtype(tensor))
 
     def write(value: Any) -> None:
-        backend.weight("", tensor, False).assign(backend.numpy(value))
+        # What was built after it was read has no number to go back to.
+        if value is not None:
+            backend.weight("", tensor, False).assign(backend.numpy(value))
 
     return Place(read, write)
 
