@@ -160,6 +160,10 @@ class Search:
                 self.restore()
             else:
                 self._remember()
+                now = self.backend.kept(self.cell)
+                self.before = {
+                    at: held for at, held in self.before.items() if held is not None or now.get(at, 0) is None
+                }
         self.backend.put(self.cell, self.before)
 
     def _hopeless(self) -> bool:
