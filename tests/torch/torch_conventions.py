@@ -3870,9 +3870,9 @@ class KeepsTheFirstStateThatItIsGiven(nn.Module):
         super().__init__()
         self.into = nn.Linear(input_size, hidden_size)
 
-    def forward(self, x, v):  # expect: leaked-state
+    def forward(self, x, v):
         if not hasattr(self, "mem"):
-            self.mem = v
+            self.mem = v  # expect: leaked-state
         self.mem = 0.9 * self.mem + self.into(x)
         return torch.sigmoid(4 * self.mem), self.mem.tanh()
 
