@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,9 +92,6 @@ class Search:
     refused: list[Problem] = field(default_factory=list)
     misfits: list[Misfit] = field(default_factory=list)
     before: Mapping[str, Any] = field(default_factory=dict)
-    attributes: Mapping[str, Collection[str]] = field(default_factory=dict)
-    restore: Callable[[], None] = lambda: None
-    weights: int | None = None
 
     def found(self, forms: Sequence[Form], effort: str) -> Bound:
         """The convention; raises CallError with the cell's own complaint about the likeliest guess.
@@ -109,9 +106,8 @@ class Search:
         if effort == "kept":
             self.backend.restart(self.cell, self.settings.batch, self._inputs(forms[0], 1))
         self.before = self.backend.kept(self.cell)
-        self._remember()
         # A call that fails half-way leaves layers of Keras built for inputs that they will not see.
-        undo = self.restore if self.backend.output_first(self.cell) else None
+        undo = self.backend.snapshot(self.cell).restore if self.backend.output_first(self.cell) else None
         # A state that comes back before the output is believed only where it also goes in first, or where
         # nothing else fits: a cell that ignores its state would accept its output as a state.
         driven = self.backend.drives(self.cell)
@@ -123,10 +119,7 @@ class Search:
                         continue
                     bound = self._accepted(ground, guess, likely)
                     if bound is not None:
-                        bound = self._with_rows_apart(bound, guess, forms, likely)
-                        if bound.convention.signature.passing != KEPT and self._attributes() != self.attributes:
-                            self._begin()
-                        return bound
+                        return self._with_rows_apart(bound, guess, forms, likely)
                     if undo is not None:
                         undo()
                     self.budget.left -= 1
@@ -137,34 +130,6 @@ class Search:
             if driven:
                 break
         raise explained(self.cell, methods, self.refused) from cause(self.refused)
-
-    def _remember(self) -> None:
-        self.attributes, self.restore = self._attributes(), self.backend.snapshot(self.cell).restore
-        self.weights = self._count()
-
-    def _count(self) -> int | None:
-        """How many weights it has; None where that cannot be told yet."""
-        try:
-            return len(self.backend.weights(self.cell))
-        except Exception:
-            return None
-
-    def _attributes(self) -> dict[str, Collection[str]]:
-        return {path: frozenset(vars(holder)) for path, holder in self.backend.holders(self.cell)}
-
-    def _begin(self) -> None:
-        """Each try starts from the cell as it was, without what an earlier one has made on it."""
-        if self._attributes() != self.attributes:
-            # What was built by its first call stays built.
-            if self._count() == self.weights:
-                self.restore()
-            else:
-                self._remember()
-                now = self.backend.kept(self.cell)
-                self.before = {
-                    at: held for at, held in self.before.items() if held is not None or now.get(at, 0) is None
-                }
-        self.backend.put(self.cell, self.before)
 
     def _hopeless(self) -> bool:
         """Whether the cell failed in a way that no other call would mend."""
@@ -316,7 +281,7 @@ class Search:
         skeleton, leaves = flatten(guess.value, backend.is_tensor)
         if not leaves:
             raise NotAccepted("takes a state without tensors.")
-        self._begin()
+        self.backend.put(self.cell, self.before)
         returned = self._attempt(callee, x, fresh(backend, guess.value))
         shapes = [tuple(leaf.shape) for leaf in leaves]
         form, rows = callee.form, ground.batch
@@ -449,7 +414,7 @@ class Search:
         given: list[list[Array]] = []
         own, another = bound.initial, self._another(bound.form)
         for leaves, number in ((own, 1), (others, 1), (own, another), (own, 1), (others, 1), (own, another)):
-            self._begin()
+            backend.put(self.cell, self.before)
             try:
                 returned = self._attempt(
                     bound.callee, self._inputs(bound.form, number), bound.convention.state.build(leaves)

@@ -3863,20 +3863,6 @@ class TakesAPairAndForgetsItsSecondPart(nn.Module):
         return (o.sigmoid() * m.tanh(), m), (m, memory[1])  # expect: returned-old-state error 3
 
 
-class KeepsTheFirstStateThatItIsGiven(nn.Module):
-    """What a try with None leaves there would be kept for good."""
-
-    def __init__(self, input_size, hidden_size):
-        super().__init__()
-        self.into = nn.Linear(input_size, hidden_size)
-
-    def forward(self, x, v):
-        if not hasattr(self, "mem"):
-            self.mem = v  # expect: leaked-state
-        self.mem = 0.9 * self.mem + self.into(x)
-        return torch.sigmoid(4 * self.mem), self.mem.tanh()
-
-
 class KeepsNothingThatItIsGiven(nn.Module):
     """It keeps the decay, for the shape of the first state."""
 
