@@ -3863,20 +3863,6 @@ class TakesAPairAndForgetsItsSecondPart(nn.Module):
         return (o.sigmoid() * m.tanh(), m), (m, memory[1])  # expect: returned-old-state error 3
 
 
-class KeepsNothingThatItIsGiven(nn.Module):
-    """It keeps the decay, for the shape of the first state."""
-
-    def __init__(self, input_size, hidden_size):
-        super().__init__()
-        self.into = nn.Linear(input_size, hidden_size)
-
-    def forward(self, x, v):
-        if not hasattr(self, "decay"):
-            self.decay = None if v is None else torch.full(v.shape[1:], 0.9)
-        v = self.decay * v + self.into(x)
-        return torch.sigmoid(4 * v), v.tanh()
-
-
 class ReadsOneLetterAtATime(nn.Module):
     """Of so few letters the next may be the same, and tells nothing of what the cell reads."""
 
