@@ -38,7 +38,7 @@ class KerasLayers(Backend):
         the shapes of several arguments, its first call builds."""
         if not cell.built and not getattr(type(cell).build, "_is_default", False) and _takes_one_shape(cell.build):
             batch, *row = input_shape
-            cell.build((batch, 1, *row) if derives(cell, ("RNN",)) else input_shape)
+            cell.build((batch, 1, *row) if derives(cell, ("RNN", "Bidirectional")) else input_shape)
             cell.built = True
 
     def snapshot(self, cell: Any) -> Snapshot:

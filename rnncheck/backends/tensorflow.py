@@ -131,10 +131,16 @@ class TensorFlowTensors(Tensors):
     @contextlib.contextmanager
     def graph(self, cell: Any) -> Iterator[Callable[..., Any]]:
         """The cell traced into a graph, as ``Model.fit`` traces it: the user's Python is not rewritten."""
+
+        def called(*given: Any, **named: Any) -> Any:
+            # By a driver or a model, whose scope comes first: that of a class called _Cell cannot.
+            with tf.name_scope("rnncheck"):
+                return cell(*given, **named)
+
         before = tf.config.functions_run_eagerly()
         tf.config.run_functions_eagerly(False)
         try:
-            yield tf.function(lambda *given, **named: cell(*given, **named), autograph=False)
+            yield tf.function(called, autograph=False)
         finally:
             tf.config.run_functions_eagerly(before)
 

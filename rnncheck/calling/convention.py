@@ -80,7 +80,8 @@ class Convention:
     def describe(self, names: Sequence[str]) -> str:
         """The call in one line, such as ``(x, (h, c)) -> (output, (h', c'))``."""
         signature = self.signature
-        state, new = self.state.describe(names), self.state.describe([f"{name}'" for name in names])
+        order = [self.reading.names.index(name) for name in self.reading.order] or range(len(names))
+        state, new = self.state.describe(names), self.state.describe([f"{names[slot]}'" for slot in order])
         x = self.form.describe(signature.input)
         if signature.parts:
             parts = (f"{name}={self.further[name]}" if name in self.further else name for name in signature.parts)

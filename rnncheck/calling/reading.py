@@ -16,12 +16,14 @@ Place = int | tuple[int, int] | str | None
 class Reading:
     """``at`` is None when what comes back is the state, else its index, its range (start, stop) or its key among
     ``count`` parts; all the rest is output. ``over_time``: its tensors have an axis of time, of which the last step
-    counts. ``names`` are those of the arguments that take the parts, one each: a dict may come back for them."""
+    counts. ``names`` are those of the arguments that take the parts, one each: a dict may come back for them. ``order``
+    are the arguments of the parts as they come back, where they come back in another order."""
 
     at: Place = None
     count: int = 1
     over_time: bool = False
     names: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
 
     def split(self, returned: Any) -> tuple[Any, Any] | None:
         """The output (None where there is none) and the state; None when the value cannot be read so."""
@@ -30,6 +32,8 @@ class Reading:
             return parts
         output, state = parts
         alone = state[0] if isinstance(state, (tuple, list)) and len(state) == 1 else state
+        if self.order and isinstance(state, (tuple, list)) and len(state) == len(self.order):
+            alone = dict(zip(self.order, state))
         if not isinstance(alone, dict):
             return parts
         return (output, [alone[name] for name in self.names]) if set(alone) == set(self.names) else None

@@ -229,6 +229,13 @@ def _states(
     required = [item for item in rest if item.default is Parameter.empty]
     unknown = [item for item in required if item not in states and not _is_further(item)]
     found: list[list[Parameter]] = []
+    among = sorted([*states, *unknown], key=rest.index)
+    back = {stem(name) for name in returned if name.isidentifier()}
+    # Where as many come back as there are others, what is made of a state by its name (diff_h, h_above) only goes in.
+    beside = [item for item in among if stem(item.name) not in back and _is_made_of(item, among)]
+    left = [item for item in among if item not in beside]
+    if beside and len(left) == len(returned) > 1 and back and back <= {stem(item.name) for item in left}:
+        found.append(left)
     # What is taken by a name and comes back under it with another value is a state, whatever the name.
     handed_back = [item for item in required if item.name in returned and item.name in rebound]
     if any(item not in states and _is_further(item) for item in handed_back):
@@ -243,7 +250,7 @@ def _states(
         found += [states, [item for item in states if item in required] or states[:1]]
     found += [[item] for item in sorted(states, key=lambda item: item not in surely)]
     if unknown:
-        found += [sorted([*states, *unknown], key=rest.index)] if states else [unknown[:1], unknown]
+        found += [among] if states else [unknown[:1], unknown]
     if not states and not unknown:
         positional = [item for item in rest if item.kind in POSITIONAL and not _is_further(item) and not _is_flag(item)]
         found += [[item] for item in positional[:1]]
@@ -252,6 +259,11 @@ def _states(
         if states not in seen:
             seen.append(states)
             yield states
+
+
+def _is_made_of(item: Parameter, states: Sequence[Parameter]) -> bool:
+    """Whether its name says more than that of one of the states, and that too."""
+    return any(stem(state.name) < stem(item.name) for state in states)
 
 
 def _is_other(item: Parameter, coming_back: Collection[str]) -> bool:

@@ -17,7 +17,7 @@ from rnncheck.discovery.steps import input_parts
 from rnncheck.errors import CallError
 from rnncheck.settings import Settings
 from rnncheck.usercode import usertrace
-from rnncheck.usercode.definitions import is_state_name
+from rnncheck.usercode.definitions import FRAMEWORKS, is_state_name, root_of
 
 TOKENS = 4
 """How many different whole numbers are tried on a cell that looks them up."""
@@ -85,11 +85,15 @@ def _order(
     if backend.embeds(cell):
         tokens = [dataclasses.replace(form, tokens=TOKENS) for form in COMMON]
         yield settings.input_shape or (), tokens, "likely"
+    # A layer of the framework's own that hands out no state, as it says, or as turns out.
+    layer = settings.state is None and derives(cell, ("RNN", "Bidirectional"))
+    silent = layer and getattr(cell, "return_state", None) is False and root_of(type(cell).call) in FRAMEWORKS
     for index, shape in enumerate(shapes):
+        if index == 0 and silent:
+            yield shape, COMMON, "layer"
         yield shape, COMMON, "likely"
         yield shape, COMMON[:1], "a few"
-        # A layer of the framework's own that hands out no state.
-        if index == 0 and settings.state is None and derives(cell, ("RNN", "Bidirectional")):
+        if index == 0 and layer:
             yield shape, COMMON, "layer"
     if backend.embeds(cell):
         yield settings.input_shape or (), [Form("single", tokens=TOKENS)], "likely"

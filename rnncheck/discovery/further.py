@@ -15,7 +15,7 @@ import numpy as np
 from rnncheck.backends.base import Array, Backend, Tensor, numpy_dtype
 from rnncheck.building.parameters import scope_of
 from rnncheck.calling.convention import Callee
-from rnncheck.usercode.definitions import is_graph_name, words
+from rnncheck.usercode.definitions import is_graph_name, is_state_name, words
 from rnncheck.usercode.expressions import Expression, text_of
 
 COMBINATIONS = 24
@@ -151,6 +151,14 @@ def _like_input(choice: Sequence[Any], shape: tuple[int, ...]) -> int:
     return next(fitting, 0)
 
 
+def _like_state(rows: Sequence[int], width: int) -> Iterator[tuple[int, ...]]:
+    """The shapes of another cell's state so wide: beside places, its channels come first or last."""
+    batch, *row = rows
+    if len(row) > 1:
+        yield (batch, width, *row[1:])
+    yield (batch, *row[:-1], width)
+
+
 def _as_masks(sizes: _Sizes) -> Iterator[Any]:
     """What goes with an input, whatever its name, is a mask of it, or a time."""
     yield from (np.ones(sizes.rows, "float32"), np.ones((sizes.batch, 1), "float32"))
@@ -197,6 +205,11 @@ def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[
         for shape in ((batch, 4, hidden), (batch, hidden), (4, batch, hidden)):
             yield rng.standard_normal(shape).astype("float32")
         yield from (other_x, None)
+    elif is_state_name(name):
+        for width in sizes.widths[:3]:
+            for shape in _like_state(sizes.rows, width):
+                yield rng.standard_normal(shape).astype("float32")
+        yield from (None, other_x)
     else:
         for width in sizes.of(parts):
             yield rng.standard_normal((*sizes.rows[:-1], width)).astype("float32")

@@ -218,7 +218,9 @@ def learned(ground: Ground, guess: Guess, returned: Any) -> Iterator[Guess]:
         more = found.kind == taken.kind and found.kind in ("mapping", "named") and set(taken.keys) < set(found.keys)
         same_parts = len(found.children) == len(taken.children) and found.kind == taken.kind
         stacked = found.is_leaf and back[0].shape[:1] == (len(taken.children),)
-        if not more and not stacked and not (same_parts and (found.size == taken.size or _has_none(taken))):
+        # A tensor is read by number as a list is, and the list that comes back tells that one was meant.
+        nested = taken.is_leaf and _is_nested(found) and not guess.declared
+        if not more and not stacked and not nested and not (same_parts and (found.size == taken.size or _has_none(taken))):
             continue
         if guess.declared and not _has_none(taken) and not _fills(shapes, [tuple(leaf.shape) for leaf in back]):
             continue
@@ -261,6 +263,12 @@ def _fills(before: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> b
         len(one) == len(other) and sorted(b - a for a, b in zip(one, other))[:-1] == [0] * (len(one) - 1)
         for one, other in differing
     )
+
+
+def _is_nested(found: Structure) -> bool:
+    """Whether it is a list of lists."""
+    parts = (found, *found.children)
+    return bool(found.children) and all(part.kind == "sequence" and part.type is list for part in parts)
 
 
 def _has_none(skeleton: Structure) -> bool:

@@ -459,7 +459,9 @@ class Search:
             if likely and not is_likely:
                 continue
             if callee.signature.passing == EACH:
-                way = dataclasses.replace(way, names=callee.signature.states)
+                taken = callee.signature.states
+                order = steps.returned_order(self.cell, callee.method, taken) if way.at is None else ()
+                way = dataclasses.replace(way, names=taken, order=order)
             for reading in (way, dataclasses.replace(way, over_time=True)):
                 if reading.over_time and not (callee.form.over_time or callee.form.layout == "rows"):
                     continue

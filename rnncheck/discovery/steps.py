@@ -13,7 +13,7 @@ from rnncheck.calling.convention import Callee, Form
 from rnncheck.errors import CallError
 from rnncheck.settings import Settings
 from rnncheck.usercode import source, usage
-from rnncheck.usercode.definitions import is_framework, is_state_name, is_step_name, words
+from rnncheck.usercode.definitions import is_framework, is_state_name, is_step_name, stem, words
 from rnncheck.usercode.functions import code_of, is_method
 
 
@@ -119,6 +119,17 @@ def returned_names(cell: Any, method: str) -> tuple[str, ...]:
     """What the parts of what it returns are called in its code."""
     function = definition(cell, method)
     return usage.returned_parts(function) if function is not None else ()
+
+
+def returned_order(cell: Any, method: str, taken: Sequence[str]) -> tuple[str, ...]:
+    """The arguments in the order in which their new values come back, by their names, where that is another one and the
+    first is the output: computed from one that comes after it, as a spike is from the new potential. Else nothing."""
+    function, names = definition(cell, method), returned_names(cell, method)
+    by_stem = {stem(name): name for name in taken}
+    order = tuple(by_stem.get(stem(name), "") for name in names)
+    if function is None or order == tuple(taken) or sorted(order) != sorted(taken):
+        return ()
+    return order if any(usage.computed_after(function, names[0], other) for other in names[1:]) else ()
 
 
 def definition(cell: Any, method: str) -> ast.FunctionDef | None:

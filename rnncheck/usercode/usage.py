@@ -7,7 +7,7 @@ import functools
 import re
 from collections.abc import Collection, Sequence
 
-from rnncheck.usercode.definitions import is_reset_name
+from rnncheck.usercode.definitions import is_reset_name, stem
 from rnncheck.usercode.source import TENSOR_ATTRIBUTES, class_bodies, inside
 
 
@@ -97,6 +97,21 @@ def returned_parts(function: ast.FunctionDef) -> tuple[str, ...]:
     returns = [node for node in _own(function) if isinstance(node, ast.Return) and node.value is not None]
     last = max(returns, key=lambda node: node.lineno, default=None)
     return tuple(map(ast.unparse, last.value.elts)) if last and isinstance(last.value, (ast.Tuple, ast.List)) else ()
+
+
+@functools.lru_cache(maxsize=256)
+def computed_after(function: ast.FunctionDef, name: str, other: str) -> bool:
+    """Whether the last statement that gives a variable its value reads a new value of another one."""
+    statements: dict[str, ast.Assign] = {}
+    for node in sorted(_own(function), key=lambda node: getattr(node, "lineno", 0)):
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            if isinstance(node, ast.Assign) and isinstance(target, ast.Name):
+                statements[target.id] = node
+    one = statements.get(name)
+    before = [known for known in statements if stem(known) == stem(other)]
+    return one is not None and any(
+        known in _read(one.value) and statements[known].lineno < one.lineno for known in before
+    )
 
 
 @functools.lru_cache(maxsize=256)

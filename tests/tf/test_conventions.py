@@ -48,3 +48,7 @@ def test_how_a_cell_is_called_is_said(cell: Any, convention: str) -> None:
 def test_of_two_names_of_a_new_value_that_of_its_slot_is_said() -> None:
     (finding,) = [item for item in check(cells.ImaginesFromTheOldDeter, backend="tf").findings if not item.explained_by]
     assert finding.suggestion == "return {'stoch': prior['stoch'], 'deter': deter} as the new state"
+
+
+def test_a_layer_that_says_that_it_hands_out_no_state_is_called_as_one() -> None:
+    assert check(keras.layers.LSTM, backend="tf").convention == "(sequences[:, None]) -> output"

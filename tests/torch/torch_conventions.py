@@ -3934,3 +3934,98 @@ class WorksOnAGPUByDefault(nn.Module):
 
     def forward(self, x, h):
         return self.cell(x, h) + torch.zeros(self.hidden_size, device=self.device).to(x)
+
+
+class TellsADifferenceBeside(nn.Module):
+    """What changed in the layer below goes in, called like a state, and is none: it does not come back."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + 4 * hidden_size, 3 * hidden_size)
+
+    def forward(self, x, diff_h, h, c, m):
+        read, change, note = self.gates(torch.cat([x, diff_h, h, c, m], dim=-1)).chunk(3, dim=-1)
+        c_new = 0.9 * c + change.tanh()
+        m_new = 0.8 * m + note.tanh()
+        return read.sigmoid() * (c_new + m_new).tanh(), c_new, m_new
+
+
+class TellsItsParts(TellsADifferenceBeside):
+    def forward(self, x, diff_h, h, c, m):
+        read, change, note = self.gates(torch.cat([x, diff_h, h, c, m], dim=-1)).chunk(3, dim=-1)
+        c_new = 0.9 * c + change.tanh()
+        m_new = 0.8 * m + note.tanh()
+        h_new = read.sigmoid() * (c_new + m_new).tanh()
+        return h_new, c_new, m_new
+
+
+class TellsAnOldPart(TellsADifferenceBeside):
+    def forward(self, x, diff_h, h, c, m):
+        read, change, note = self.gates(torch.cat([x, diff_h, h, c, m], dim=-1)).chunk(3, dim=-1)
+        c_new = 0.9 * c + change.tanh()
+        m_new = 0.8 * m + note.tanh()
+        h_new = read.sigmoid() * (c_new + m_new).tanh()
+        return h_new, c, m_new  # expect: returned-old-state error 1
+
+
+class OneRetention(nn.Module):
+    def __init__(self, width, decay):
+        super().__init__()
+        self.decay = decay
+        self.query, self.key, self.value = (nn.Linear(width, width, bias=False) for _ in range(3))
+
+    def step(self, x, memory):
+        memory = self.decay * memory + self.key(x).transpose(-1, -2) @ self.value(x)
+        return self.query(x) @ memory, memory
+
+
+class RetainsInListsOfLists(nn.Module):
+    """A list for each layer, and in it a matrix for each head: a tensor could be read by these numbers too."""
+
+    def __init__(self, layers, hidden_dim, heads):
+        super().__init__()
+        decays = [1 - 2.0 ** -(3 + head) for head in range(heads)]
+        self.layers = nn.ModuleList(
+            nn.ModuleList(OneRetention(hidden_dim, decay) for decay in decays) for _ in range(layers)
+        )
+        self.norm = nn.LayerNorm(hidden_dim)
+
+    def step(self, x, memories):
+        kept = []
+        for number, layer in enumerate(self.layers):
+            found = [head.step(self.norm(x), memories[number][index]) for index, head in enumerate(layer)]
+            x = x + sum(read for read, _ in found)
+            kept.append([memory for _, memory in found])
+        return x, kept
+
+
+class SpikesBeforeItsPotential(nn.Module):
+    """The output comes back first, which goes in last."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.lin, self.rec = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, current, v, spike):
+        v = 0.9 * v + self.lin(current) + self.rec(spike) - spike
+        spike = torch.sigmoid(5 * (v - 1))
+        return spike, v
+
+
+class SpikesFromItsOldPotential(SpikesBeforeItsPotential):
+    def forward(self, current, v, spike):
+        v_new = 0.9 * v + self.lin(current) + self.rec(spike) - spike
+        spike_new = torch.sigmoid(5 * (v_new - 1))
+        return spike_new, v  # expect: returned-old-state error 0
+
+
+class ReturnsItsMemoryFirst(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def forward(self, x, h, c):
+        i, f, g, o = self.gates(torch.cat([x, h], dim=-1)).chunk(4, dim=-1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        return c, h  # expect: swapped-states warning
