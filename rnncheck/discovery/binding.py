@@ -12,7 +12,8 @@ from rnncheck.building.build import Built
 from rnncheck.calling import signature
 from rnncheck.calling.convention import Bound, Form
 from rnncheck.discovery import widths
-from rnncheck.discovery.search import Budget, Misfit, NoNextState, Search
+from rnncheck.discovery.misfits import Misfit, NoNextState
+from rnncheck.discovery.search import Budget, Search
 from rnncheck.discovery.steps import input_parts
 from rnncheck.errors import CallError
 from rnncheck.settings import Settings
@@ -74,7 +75,7 @@ def bind(
             break
     assert refused is not None
     if misfits:
-        raise NoNextState(refused, min(misfits, key=lambda misfit: not misfit.bound.initial_declared))
+        raise NoNextState(refused, min(misfits, key=lambda misfit: not misfit.bound.initial_declared), built)
     raise refused
 
 

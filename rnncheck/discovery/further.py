@@ -207,8 +207,8 @@ def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[
         yield from (other_x, None)
     elif is_state_name(name):
         for width in sizes.widths[:3]:
-            for shape in _like_state(sizes.rows, width):
-                yield rng.standard_normal(shape).astype("float32")
+            for like_state in _like_state(sizes.rows, width):
+                yield rng.standard_normal(like_state).astype("float32")
         yield from (None, other_x)
     else:
         for width in sizes.of(parts):

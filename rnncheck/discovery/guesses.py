@@ -220,7 +220,12 @@ def learned(ground: Ground, guess: Guess, returned: Any) -> Iterator[Guess]:
         stacked = found.is_leaf and back[0].shape[:1] == (len(taken.children),)
         # A tensor is read by number as a list is, and the list that comes back tells that one was meant.
         nested = taken.is_leaf and _is_nested(found) and not guess.declared
-        if not more and not stacked and not nested and not (same_parts and (found.size == taken.size or _has_none(taken))):
+        if (
+            not more
+            and not stacked
+            and not nested
+            and not (same_parts and (found.size == taken.size or _has_none(taken)))
+        ):
             continue
         if guess.declared and not _has_none(taken) and not _fills(shapes, [tuple(leaf.shape) for leaf in back]):
             continue

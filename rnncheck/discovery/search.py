@@ -7,8 +7,8 @@ counts only when the cell accepts what it returned as its next state.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
-import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,17 +22,17 @@ from rnncheck.calling import signature
 from rnncheck.calling.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
 from rnncheck.calling.reading import Reading, readings
 from rnncheck.calling.signature import ANONYMOUS, EACH, KEPT, LIST
-from rnncheck.discovery import further, steps
-from rnncheck.discovery.guesses import Ground, Guess, asked_for, fresh, guesses, learned, state_like, taken_apart
+from rnncheck.discovery import further, misfits, steps
+from rnncheck.discovery.guesses import Ground, Guess, asked_for, fresh, guesses, learned, taken_apart
+from rnncheck.discovery.misfits import Misfit
 from rnncheck.discovery.refusals import NotAccepted, Problem, cause, explained
-from rnncheck.errors import CallError
 from rnncheck.running import layers, rows
 from rnncheck.running.unroll import State
 from rnncheck.settings import Settings
 from rnncheck.structure import Structure, flatten
 from rnncheck.trace import equal
 from rnncheck.usercode import usage
-from rnncheck.usercode.definitions import is_state_name, is_surely_state_name
+from rnncheck.usercode.definitions import is_state_name
 
 FURTHER: Mapping[str, tuple[int, int | None]] = {"a few": (1, 5), "further": (1, None)}
 """Which of the values for further arguments an effort tries; the first are those of all others."""
@@ -41,31 +41,6 @@ MORE_STEPS = 3
 
 REDRAWS = 16
 """How often an input is drawn until it is another one."""
-
-
-@dataclass(frozen=True)
-class Misfit:
-    """A call that was taken, and came back with something that is no next state: what a ``rule`` is about.
-
-    ``slot`` is where they differ, None for no one slot. ``sure``: by nothing but an axis.
-    """
-
-    bound: Bound
-    shape: tuple[int, ...]
-    rule: str
-    slot: int | None
-    step: int
-    went_in: str
-    came_back: str
-    sure: bool = False
-
-
-class NoNextState(CallError):
-    """The cell was called as it says, and what it returned is not the state that it takes."""
-
-    def __init__(self, error: CallError, misfit: Misfit) -> None:
-        super().__init__(error.message, hint=error.hint, details=error.details)
-        self.misfit = misfit
 
 
 @dataclass
@@ -295,7 +270,9 @@ class Search:
             )
         reading = self._reading(callee, returned, skeleton, shapes, likely)
         if reading is None:
-            self._note(ground, guess, skeleton, leaves, returned)
+            self._note(
+                misfits.returned_another(ground, guess, self.shape, returned, functools.partial(self._takes, ground))
+            )
             if returned is None:
                 raise NotAccepted("returned None: it has no return statement that ran.")
             given = outline(guess.value, backend)
@@ -319,13 +296,14 @@ class Search:
                 for slot, (before, after) in enumerate(zip(*dtypes)):
                     if before != after and (declared or after.startswith("float")):
                         # The declared state came back whole, and the step refused it: it is no other.
-                        misfit = Misfit(bound, self.shape, "state-dtype-mismatch", slot, 0, before, after, declared)
-                        self.misfits.append(misfit)
+                        rule = "state-dtype-mismatch"
+                        self._note(Misfit(bound, self.shape, rule, slot, 0, before, after, declared))
                 raise
             parts = split(again, reading, skeleton, backend, form)
             if parts is None or [tuple(leaf.shape) for leaf in parts[2]] != shapes:
                 if parts is not None and len(parts[2]) == len(shapes):
-                    self._note_shapes(bound, shapes, [tuple(leaf.shape) for leaf in parts[2]], number - 1)
+                    back = [tuple(leaf.shape) for leaf in parts[2]]
+                    self._note(misfits.reshaped(bound, self.shape, shapes, back, number - 1))
                 text = f"returned {outline(again, backend)} at step {number}, another state than before."
                 raise NotAccepted(text, returned=again)
             _, found, following = bound.split(again)
@@ -336,49 +314,9 @@ class Search:
             raise NotAccepted("takes a state that has no effect, without a name to tell that it is one.")
         return bound
 
-    def _note(self, ground: Ground, guess: Guess, skeleton: Structure, leaves: Sequence[Tensor], returned: Any) -> None:
-        """Remember what came back for a state that is certainly the one that the cell takes."""
-        callee, backend = ground.callee, ground.backend
-        rare = callee.form.layout in ("columns", "single")
-        # What gives back nothing at all was called as it asks, whatever it took for a state.
-        nothing = returned is None and any(map(is_surely_state_name, callee.signature.states))
-        if not (guess.declared or ((guess.told or nothing) and not rare)) or callee.signature.passing == KEPT:
-            return
-        driven = backend.drives(callee.cell) and callee.method == backend.method_of(callee.cell)
-        method = callee.method if callee.method != backend.method_of(callee.cell) else None
-        reading = Reading(1, 2) if isinstance(returned, (tuple, list)) and len(returned) == 2 else Reading()
-        convention = Convention(callee.signature, skeleton, reading, callee.form, callee.shown, method)
-        declared, dtype = guess.declared or backend.output_first(callee.cell), backend.dtype(ground.x)
-        bound = Bound(callee, convention, list(leaves), guess.source, declared, dtype, ground.batch)
-        shapes = [tuple(leaf.shape) for leaf in leaves]
-        # Of three results or more, the state may be one.
-        several = isinstance(returned, (tuple, list)) and len(returned) > 2 and len(shapes) > 1
-        places = [] if driven else state_like(ground, returned)[: 3 if several else 1]
-        places = [returned[1]] if driven and reading.at == 1 else places
-        # A single tensor of another width that is not called a state is an output.
-        names = steps.returned_names(callee.cell, callee.method)
-        alone = not driven and backend.is_tensor(returned) and not any(map(is_state_name, names))
-        if alone and math.prod(returned.shape) != math.prod(shapes[0]) and not self._takes(ground, returned):
-            places = []
-        for place in places:
-            found, back = flatten(place, backend.is_tensor)
-            fits = structure.compatible(skeleton, found) and len(back) == len(shapes)
-            if fits and (len(back) > 1 or not callee.signature.optional):
-                parts = [flatten(part, backend.is_tensor)[1] for part in state_like(ground, returned)]
-                another = any([tuple(leaf.shape) for leaf in part] == shapes for part in parts)
-                self._note_shapes(bound, shapes, [tuple(leaf.shape) for leaf in back], 0, ambiguous=another)
-                return
-        # What takes a state on demand and gives back an output alone is a layer, and so is what gives back each step.
-        if callee.signature.optional or _is_history(ground, shapes, returned):
-            return
-        # Of several arguments some of which are not called states, the one that comes back may be all there is.
-        named = all(map(is_state_name, callee.signature.states))
-        if callee.signature.passing == EACH and not guess.declared and not named and backend.is_tensor(returned):
-            return
-        went_in, came_back = outline(guess.value, backend), outline(returned, backend)
-        # As many parts as there are arguments for them are no accident.
-        sure = guess.declared and callee.signature.passing == EACH
-        self.misfits.append(Misfit(bound, self.shape, "wrong-state-structure", None, 0, went_in, came_back, sure))
+    def _note(self, misfit: Misfit | None) -> None:
+        if misfit is not None:
+            self.misfits.append(misfit)
 
     def _takes(self, ground: Ground, state: Any) -> bool:
         """Whether the cell takes this as its state."""
@@ -387,20 +325,6 @@ class Search:
         except NotAccepted:
             return False
         return True
-
-    def _note_shapes(
-        self, bound: Bound, before: Sequence[Any], after: Sequence[Any], step: int, *, ambiguous: bool = False
-    ) -> None:
-        for slot, (one, other) in enumerate(zip(before, after)):
-            if one != other and not _is_cache(one, other):
-                sizes = ["x".join(map(str, shape)) or "a scalar" for shape in (one, other)]
-                # As many numbers in another shape are the state, unless something else that came back may be it.
-                sure = math.prod(one) == math.prod(other) and not ambiguous
-                went_in, came_back = sizes
-                self.misfits.append(
-                    Misfit(bound, self.shape, "state-shape-mismatch", slot, step, went_in, came_back, sure)
-                )
-                return
 
     def _reads(self, bound: Bound) -> bool:
         """Whether another state and another input change what the first step gives, and the same ones do not."""
@@ -477,21 +401,6 @@ class Search:
     def complaints(self) -> list[str]:
         """The texts of what the cell raised, each once."""
         return list(dict.fromkeys(str(problem.reason.cause) for problem in self.refused if problem.reason.cause))
-
-
-def _is_history(ground: Ground, shapes: Sequence[tuple[int, ...]], returned: Any) -> bool:
-    """Whether parts like the state come back with an axis of time, and nothing without one."""
-    if not ground.callee.form.over_time:
-        return False
-    axis = 0 if ground.callee.form.layout == "time first" else 1
-    back = [tuple(leaf.shape) for leaf in flatten(returned, ground.backend.is_tensor)[1]]
-    steps = [shape[axis] == 1 for shape in back if len(shape) > axis]
-    return len(steps) == len(back) and all(steps) and any((*s[:axis], *s[axis + 1 :]) in shapes for s in back)
-
-
-def _is_cache(before: Sequence[int], after: Sequence[int]) -> bool:
-    """Whether a slot that was empty at first became longer, as the keys and values of attention do."""
-    return len(before) == len(after) and any(one == 0 != other for one, other in zip(before, after))
 
 
 def _alike(returned: Any, reading: Reading, skeleton: Structure, backend: Backend) -> bool:

@@ -122,14 +122,15 @@ def returned_names(cell: Any, method: str) -> tuple[str, ...]:
 
 
 def returned_order(cell: Any, method: str, taken: Sequence[str]) -> tuple[str, ...]:
-    """The arguments in the order in which their new values come back, by their names, where that is another one and the
-    first is the output: computed from one that comes after it, as a spike is from the new potential. Else nothing."""
+    """The arguments in the order in which their new values come back, by their names, where that differs by the output,
+    which comes first: computed from one that comes after it, as a spike is from the new potential. Else nothing."""
     function, names = definition(cell, method), returned_names(cell, method)
     by_stem = {stem(name): name for name in taken}
     order = tuple(by_stem.get(stem(name), "") for name in names)
     if function is None or order == tuple(taken) or sorted(order) != sorted(taken):
         return ()
-    return order if any(usage.computed_after(function, names[0], other) for other in names[1:]) else ()
+    ahead = list(order[1:]) == [name for name in taken if name != order[0]]
+    return order if ahead and any(usage.computed_after(function, names[0], other) for other in names[1:]) else ()
 
 
 def definition(cell: Any, method: str) -> ast.FunctionDef | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rnncheck.calling.convention import Bound, outline
-from rnncheck.discovery.search import Misfit
+from rnncheck.discovery.misfits import Misfit
 from rnncheck.experiments import computed, naming
 from rnncheck.experiments.probes import Lab
 from rnncheck.experiments.tail import Tail

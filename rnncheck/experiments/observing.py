@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from rnncheck.backends.base import Array, Backend, Gradients, Tensor
-from rnncheck.building import build
 from rnncheck.building.build import Built
 from rnncheck.calling.convention import Bound
 from rnncheck.calling.signature import EACH
-from rnncheck.discovery import further, widths
-from rnncheck.discovery.binding import bind
-from rnncheck.discovery.search import NoNextState
-from rnncheck.errors import CallError, RnncheckError
+from rnncheck.discovery import further
+from rnncheck.discovery.misfits import NoNextState
+from rnncheck.discovery.ready import Ready, ready
+from rnncheck.errors import CallError
 from rnncheck.experiments import (
     chance,
     computed,
@@ -60,8 +58,6 @@ from rnncheck.trace import (
 from rnncheck.usercode import source
 from rnncheck.usercode.definitions import is_graph_name, words
 
-SECONDS = 60.0
-"""How long ways to build and to call one cell are tried."""
 EVIDENCE = 16
 """How many steps the experiments look at; more that are asked for are run, and their sizes told."""
 UNREAD_GRADIENTS = 6
@@ -95,105 +91,16 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
         contextlib.ExitStack() as afterwards,
     ):
         backend.seed(settings.seed)
-        refused: RnncheckError | None = None
-        held: tuple[Bound, tuple[int, ...], Built, bool | None, Settings, bool] | None = None
-        until = time.process_time() + SECONDS
-        with backend.construction_dtype(settings.dtype):
-            tries = build.candidates(obj, settings.kwargs, backend.owns, _input_size(backend, settings), settings.batch)
-            for built in tries:
-                cell = backend.unwrap(built.cell)
-                if not built.own:
-                    afterwards.callback(backend.snapshot(cell).restore)
-                home = backend.move(cell)
-                if not built.own:
-                    afterwards.callback(home)
-                declared = backend.declares_state_size(cell)
-                if settings.dtype is not None:
-                    cell = backend.with_dtype(cell, settings.dtype)
-                adapts = _adapts(built, backend, cell, settings)
-                try:
-                    bound, shape, as_declared = _bind(backend, cell, settings, built, until, strict=held is not None)
-                except NoNextState as error:
-                    trace, called = ended.misfit(error.misfit, settings)
-                    return Observed(trace, built, error.misfit.shape, error.misfit.bound.input_dtype, called)
-                except CallError as error:
-                    refused = refused or error
-                    # What else the arguments might be is asked only as long as none of them will do.
-                    if held is None:
-                        tries.refused(error)
-                    if time.process_time() > until:
-                        break
-                    continue
-                if as_declared:
-                    return _observed(bound, shape, built, declared, settings)
-                held = bound, shape, built, declared, settings, adapts
-        if held is not None:
-            return _observed(*held)
-    assert refused is not None
-    raise refused
+        try:
+            return _observed(ready(obj, backend, settings, afterwards), settings)
+        except NoNextState as error:
+            misfit = error.misfit
+            trace, called = ended.misfit(misfit, settings)
+            return Observed(trace, error.built, misfit.shape, misfit.bound.input_dtype, called)
 
 
-def _bind(
-    backend: Backend, cell: Any, settings: Settings, built: Built, until: float, *, strict: bool
-) -> tuple[Bound, tuple[int, ...], bool]:
-    """As ``bind``, and whether the state is one that the cell declares where a framework drives it: another goes only
-    before other inputs and, unless ``strict``, after them. Other arguments may be what it wants."""
-    driven = backend.drives(cell) and settings.state is None
-    try:
-        return *bind(backend, cell, settings, built, until, as_declared=driven), True
-    except CallError as error:
-        if not driven or strict or isinstance(error, NoNextState):
-            raise
-    bound, shape = bind(backend, cell, settings, built, until)
-    again = built.again
-    if again is None or settings.input_shape is not None:
-        return bound, shape, False
-    for width in _other_inputs(bound, shape):
-        with contextlib.suppress(Exception):
-            another, given = backend.unwrap(again()), dataclasses.replace(settings, input_shape=(width,))
-            return *bind(backend, another, given, built, until, as_declared=True), True
-    return bound, shape, False
-
-
-def _other_inputs(bound: Bound, shape: tuple[int, ...]) -> list[int]:
-    """Widths of the input that would go with the state that is declared, as this one goes with the one that was taken:
-    the same as it, so many times as wide, or beside it."""
-    widths = [size for declared in bound.backend.declared_shapes(bound.cell) if len(declared) == 1 for size in declared]
-    taken = [int(leaf.shape[-1]) for leaf in bound.initial if len(leaf.shape) == 2]
-    if len(shape) != 1 or len(widths) != len(taken):
-        return []
-    pairs = [(wide, had) for wide, had in zip(widths, taken) if wide != had and had]
-    others = [size for wide, had in pairs for size in (wide, shape[0] * wide // had, shape[0] + had - wide)]
-    return [size for size in dict.fromkeys(others) if size > 0 and size != shape[0]]
-
-
-def _adapts(built: Built, backend: Backend, cell: Any, settings: Settings) -> bool:
-    """Whether nothing that was guessed may be why the cell does not take the state that it declares: its input has the
-    width that it was made for, and its state depends on one size alone."""
-    takes = settings.input_shape is not None or built.width("input") is not None
-    if settings.input_shape is None and built.again is None:
-        return False
-    sizes = [item for item in built.arguments if type(item.values[0]) is int and item.role != "input"]
-    return (takes or not widths.weight_shapes(backend, cell)) and len(sizes) <= 1
-
-
-def _input_size(backend: Backend, settings: Settings) -> int | None:
-    """The features of the input shape that was given."""
-    shape = settings.input_shape
-    if shape is None:
-        return None
-    return shape[-1] if len(shape) == 1 or backend.channels_last() else shape[0]
-
-
-def _observed(
-    bound: Bound,
-    shape: tuple[int, ...],
-    built: Built,
-    declared: bool | None,
-    settings: Settings,
-    otherwise: bool = False,
-) -> Observed:
-    """What there is to observe; ``otherwise``: its state is surely not of the size that the cell declares."""
+def _observed(found: Ready, settings: Settings) -> Observed:
+    bound, shape, built = found.bound, found.shape, found.built
     rng = np.random.default_rng(settings.seed)
     inputs = bound.form.draw(rng, (min(settings.steps, EVIDENCE), bound.batch, *shape), bound.input_dtype)
     initial, start = _initial(bound, settings, rng)
@@ -217,7 +124,7 @@ def _observed(
     else:
         draw = functools.partial(_drawn, lab, built, shape)
         trace = (
-            _trace(lab, initial, main, tail, repeatable, declared, draw, otherwise)
+            _trace(lab, initial, main, tail, repeatable, found.declares, draw, found.otherwise)
             if lab.slots
             else _layer_trace(lab, initial, shape)
         )
