@@ -216,8 +216,8 @@ class Method:
     ``lost`` per slot is the statement in which an unread slot was lost, and ``overwritten`` whether that gave its
     name another value; ``without`` the first statement that goes on without what was computed from it. ``stored``
     per slot is the statement that puts it on the cell, where it is kept there. ``assembled`` is the statement that
-    put the returned state together, ``helpers`` are the functions of the file that it ran, ``ran`` all lines of the
-    file that did.
+    put the returned state together, ``given_out`` says per slot whether what came back is an output too.
+    ``helpers`` are the functions of the file that it ran, ``ran`` all lines of the file that did.
     """
 
     name: str
@@ -238,6 +238,7 @@ class Method:
     without: tuple[Span | None, ...] = ()
     stored: tuple[Span | None, ...] = ()
     assembled: Span | None = None
+    given_out: tuple[bool, ...] = ()
     deaf: Span | None = None
     defined: tuple[str, int] | None = None
     helpers: tuple[Helper, ...] = ()

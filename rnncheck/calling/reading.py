@@ -102,6 +102,7 @@ def readings(
         places += [((start, count), True) for start in range(2, count - 1)]
         places += [((0, stop), state_first) for stop in range(count - 1, 1, -1)]
         places += [(index, False) for index in range(2, count - 1)]
+        places += [((start, stop), False) for start in range(1, count - 2) for stop in range(start + 2, count)]
     ranked = [(Reading(at, count), likely or _score(at, count, called) > 0) for at, likely in dict.fromkeys(places)]
     if state_first:
         ranked.sort(key=lambda item: not _starts(item[0].at))
@@ -130,10 +131,21 @@ def _score(at: Place, count: int, called: Sequence[bool]) -> int:
 
 
 def _called(names: Sequence[str], taken: Sequence[str]) -> list[bool]:
-    """Which of the returned expressions are called states: those that are called as what was taken, or where there is
-    none those with a word for one."""
-    alike = [_is_alike(name, taken) for name in names]
-    return alike if any(alike) and not all(alike) else [is_state_name(name) for name in names]
+    """Which of the returned expressions are called states: those that are called as what was taken, or are made of it,
+    or where there is none those with a word for one."""
+    for told in (_is_alike, _is_made_of):
+        alike = [told(name, taken) for name in names]
+        if any(alike) and not all(alike):
+            return alike
+    return [is_state_name(name) for name in names]
+
+
+def _is_made_of(expression: str, taken: Sequence[str]) -> bool:
+    """Whether it is such a variable, with others, by arithmetic alone."""
+    nodes = list(ast.walk(ast.parse(expression.lstrip("*"), mode="eval").body))
+    stems = [stem(name) for name in taken]
+    named = any(isinstance(node, ast.Name) and stem(node.id) in stems for node in nodes)
+    return named and not any(isinstance(node, ast.Call) for node in nodes)
 
 
 def _is_alike(expression: str, taken: Sequence[str]) -> bool:

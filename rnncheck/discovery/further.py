@@ -23,6 +23,8 @@ FEW = 2
 """Of more arguments than these, all may have to be of the input's shape: too far from the first of each."""
 RESETS = frozenset("done dones reset resets first terminal episode starts".split())
 """Words of arguments that say whether a sequence begins anew."""
+SPANS = frozenset("ts dt delta timespan timespans timestamp timestamps elapsed interval times tau".split())
+"""Words of arguments that say when a step is, or how much later than the one before."""
 LATE = 16
 """A time after the first steps, a length beyond them."""
 
@@ -86,7 +88,7 @@ def arguments(
         picks.insert(1, tuple(_like_input(choice, shape) for choice in choices))
     for pick in picks:
         chosen = {name: choice[index] for name, choice, index in zip(wanted, choices, pick)}
-        values = {name: tensor(value) if isinstance(value, np.ndarray) else value for name, value in chosen.items()}
+        values = {name: _converted(value, tensor) for name, value in chosen.items()}
         shown = {name: _spell(value) for name, value in chosen.items()}
         yield Further({**values, **own}, {**shown, **spelled})
 
@@ -135,7 +137,15 @@ def _given(value: Any, scope: Mapping[str, Any], tensor: Callable[[Array], Any])
     return value
 
 
+def _converted(value: Any, tensor: Callable[[Array], Any]) -> Any:
+    if isinstance(value, list):
+        return [_converted(part, tensor) for part in value]
+    return tensor(value) if isinstance(value, np.ndarray) else value
+
+
 def _spell(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_spell, value))}]"
     if isinstance(value, np.ndarray):
         shape = "x".join(map(str, value.shape)) or "scalar"
         kind = "ones" if value.size and (value == 1).all() else "zeros" if not value.any() else "tensor"
@@ -179,7 +189,11 @@ def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[
     elif parts & {"mask", "masks", "valid", "observed", "pad"}:
         yield from (column, row, like_x, np.ones((batch, 1), bool), np.ones(batch, bool), np.ones((batch, 1, hidden)))
         yield None
-    elif parts & {"ts", "dt", "delta", "timespan", "timespans", "elapsed", "interval", "times", "tau"}:
+    elif parts & {"constants"}:
+        # As keras.layers.RNN passes them: a list, one for each row or a few.
+        for shape in ((batch, hidden), (batch, features), (batch, 4, hidden), (batch, 4, features)):
+            yield [rng.standard_normal(shape).astype("float32")]
+    elif parts & SPANS:
         yield from (1.0, column, row, like_x)
     elif "edge" in parts and "index" in parts:
         count = sizes.rows[-2] if len(sizes.rows) > 1 else batch
@@ -216,3 +230,4 @@ def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[
         yield other_x
         yield rng.standard_normal((batch, hidden)).astype("float32")
         yield from (1.0, column, None, row, features)
+        yield rng.standard_normal((batch, 2, 3)).astype("float32")

@@ -26,6 +26,7 @@ from rnncheck.discovery import further, misfits, steps
 from rnncheck.discovery.guesses import Ground, Guess, asked_for, fresh, guesses, learned, taken_apart
 from rnncheck.discovery.misfits import Misfit
 from rnncheck.discovery.refusals import NotAccepted, Problem, cause, explained
+from rnncheck.errors import CallError
 from rnncheck.running import layers, rows
 from rnncheck.running.unroll import State
 from rnncheck.settings import Settings
@@ -93,6 +94,8 @@ class Search:
                     if (self.as_declared or self._settled(driven)) and not guess.declared:
                         continue
                     bound = self._accepted(ground, guess, likely)
+                    if bound is not None and self._keeps_a_template(bound):
+                        raise explained(self.cell, methods, self.refused) from cause(self.refused)
                     if bound is not None:
                         return self._with_rows_apart(bound, guess, forms, likely)
                     if undo is not None:
@@ -142,6 +145,22 @@ class Search:
                         return found
         return bound
 
+    def _keeps_a_template(self, bound: Bound) -> bool:
+        """Whether what was taken for a state that stays on the cell is what each sequence begins from: a layer that
+        remembers within the sequence puts it back as it was, and no method begins a sequence by it."""
+        held = bound.convention
+        if held.signature.passing != KEPT or not held.form.over_time:
+            return False
+        if usage.reset_attributes(type(self.cell), by_constructor=False) & set(held.state.names()):
+            return False
+        before, x = [self.backend.numpy(leaf) for leaf in bound.initial], self._inputs(held.form, 1)
+        _, _, after = bound.split(self._attempt(bound.callee, x, held.state.build(bound.state(before))))
+        moved = not all(equal(one, self.backend.numpy(leaf)) for one, leaf in zip(before, after))
+        try:
+            return not moved and layers.remembers(bound, self.settings.seed, self.shape) is True
+        except CallError:
+            return False
+
     def _size(self, guess: Guess) -> int:
         return flatten(guess.value, self.backend.is_tensor)[0].size
 
@@ -158,7 +177,10 @@ class Search:
             if not steps.runs_over_time(callee):
                 continue
             for form in steps.ordered([form for form in forms if form.over_time], callee):
-                for ground in self._filled(dataclasses.replace(callee, form=form), "likely"):
+                filled = (
+                    self._filled(dataclasses.replace(callee, form=form), effort) for effort in ("likely", "a few")
+                )
+                for ground in itertools.chain.from_iterable(filled):
                     bound = self._sequence(ground)
                     if bound is None:
                         continue

@@ -62,7 +62,7 @@ def ordered(forms: Sequence[Form], callee: Callee) -> list[Form]:
     if callee.backend.drives(callee.cell):
         return [form for form in forms if not form.over_time]
     sequence = runs_over_time(callee)
-    batch_first = _batch_first(callee.cell)
+    batch_first = _batch_first(callee)
 
     def rank(form: Form) -> tuple[bool, bool]:
         return form.over_time != sequence, form.over_time and (form.layout == "batch first") != batch_first
@@ -76,13 +76,18 @@ def own_batch_first(cell: Any) -> bool | None:
     return next((value for value in kept if isinstance(value, bool)), None)
 
 
-def _batch_first(cell: Any) -> bool:
-    """What the cell keeps, else what its constructor takes by default: it may only hand it on to a part."""
-    own = own_batch_first(cell)
+def _batch_first(callee: Callee) -> bool:
+    """What the cell keeps, else what its method calls the sizes of its input, else what its constructor takes by
+    default: it may only hand it on to a part."""
+    own = own_batch_first(callee.cell)
     if own is not None:
         return own
+    function = source.function_of(callee.code)
+    axis = usage.time_axis(function, callee.signature.input) if function is not None else None
+    if axis is not None:
+        return axis == 1
     try:
-        parameter = inspect.signature(type(cell)).parameters.get("batch_first")
+        parameter = inspect.signature(type(callee.cell)).parameters.get("batch_first")
     except (TypeError, ValueError):
         return True
     return parameter is None or parameter.default is not False

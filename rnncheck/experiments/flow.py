@@ -37,16 +37,34 @@ def cuts(lab: Lab, probe: Probe, gradients: Gradients, later: Sequence[float | N
         return []
     nothing = all(gradient is None for row in gradients.sources for gradient in row)
     nothing = nothing and all(used is None for used in gradients.weights)
+    reservoir = _is_reservoir(lab, probe)
     found = []
     for slot in slots:
         # What comes back without a gradient lets none through to what went in either.
         if slot in outward and _only_counts(lab, probe, slot, gradients):
             continue
         if slot in outward and (_moves_with_anything(lab, probe, slot, slots) or _has_twin(lab, probe, slot)):
-            found.append(_cut(lab, probe, path, slot, "out", range(len(lab.slots) + 1), nothing))
+            found.append(_cut(lab, probe, path, slot, "out", range(len(lab.slots) + 1), nothing, reservoir))
         elif slot in inward and (_moves_later(lab, probe, slot) or _cut_before_a_step(lab, probe, slot)):
-            found.append(_cut(lab, probe, path, slot, "in", [slot], nothing))
+            found.append(_cut(lab, probe, path, slot, "in", [slot], nothing, reservoir))
     return found
+
+
+def _is_reservoir(lab: Lab, probe: Probe) -> bool:
+    """Whether no weight that is trained has a part in any state, as where a readout alone is: with other numbers in
+    all of them the states are the same."""
+    backend, cell = lab.bound.backend, lab.bound.cell
+    weights = [weight for weight in backend.weights(cell) if weight.trainable]
+    before, rng = backend.snapshot(cell), np.random.default_rng(0)
+    base = lab.run(probe.inputs, probe.start)
+    try:
+        for weight in weights:
+            weight.assign(weight.read() + rng.standard_normal(weight.shape).astype("float32"))
+        other = lab.run(probe.inputs, probe.start)
+    finally:
+        before.restore()
+    pairs = [(one.returned, another.returned) for one, another in zip(base.steps, other.steps)]
+    return bool(weights) and not any(different(a, b) for pair in pairs for a, b in zip(*pair))
 
 
 def near(lab: Lab, values: Array, rng: np.random.Generator) -> Array:
@@ -121,9 +139,18 @@ def _near_state(lab: Lab, start: State, slots: Sequence[int], rng: np.random.Gen
     return start
 
 
-def _cut(lab: Lab, probe: Probe, path: str | None, slot: int, way: str, sources: Sequence[int], nothing: bool) -> Cut:
+def _cut(
+    lab: Lab,
+    probe: Probe,
+    path: str | None,
+    slot: int,
+    way: str,
+    sources: Sequence[int],
+    nothing: bool,
+    reservoir: bool,
+) -> Cut:
     span, recorded = _statement(lab, probe, path, sources, slot if way == "out" else None)
-    return Cut(slot, way, span, lab.bound.form.over_time, nothing and not recorded)
+    return Cut(slot, way, span, lab.bound.form.over_time, reservoir or (nothing and not recorded))
 
 
 def _statement(

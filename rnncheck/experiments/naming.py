@@ -129,6 +129,7 @@ def described(
         produced=tuple(kept or span for kept, span in zip(stored, computed.produced(main.steps[0], method.path))),
         returned_names=computed.returned_names(main.steps[0]),
         assembled=computed.assembled(main.steps[0], method.path),
+        given_out=tuple(any(leaf is one for one in main.steps[0].output_tensors) for leaf in main.steps[0].leaves),
         stored=stored,
         entered=where,
         entered_width=width,

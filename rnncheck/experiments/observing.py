@@ -13,6 +13,8 @@ import numpy as np
 
 from rnncheck.backends.base import Array, Backend, Gradients, Tensor
 from rnncheck.building.build import Built
+from rnncheck.building.parameters import constructor_of
+from rnncheck.building.roles import plain
 from rnncheck.calling.convention import Bound
 from rnncheck.calling.signature import EACH
 from rnncheck.discovery import further
@@ -55,7 +57,7 @@ from rnncheck.trace import (
     Trace,
     WrongGradient,
 )
-from rnncheck.usercode import source
+from rnncheck.usercode import source, usage
 from rnncheck.usercode.definitions import is_graph_name, words
 
 EVIDENCE = 16
@@ -105,6 +107,7 @@ def _observed(found: Ready, settings: Settings) -> Observed:
     inputs = bound.form.draw(rng, (min(settings.steps, EVIDENCE), bound.batch, *shape), bound.input_dtype)
     initial, start = _initial(bound, settings, rng)
     lab, main, repeatable, leak = _first_run(Lab(bound, settings.seed, inputs, start))
+    _refuse_switched_off(lab, main)
     from_zeros = None
     if not main.finite and not initial.declared and settings.initial_state == "cell":
         # Nobody said that it starts at zeros: where its arithmetic is not defined there, it starts elsewhere, in a
@@ -133,6 +136,25 @@ def _observed(found: Ready, settings: Settings) -> Observed:
         trace = with_what_ran(_with_rows(trace, lab, main, shape), main)
     convention = bound.convention.describe([slot.name for slot in trace.slots])
     return Observed(trace, built, shape, bound.input_dtype, convention)
+
+
+def _refuse_switched_off(lab: Lab, main: Run) -> None:
+    """Raise CallError where the cell hands its state on as it is, and would not if one of its options were another."""
+    callee, signature = lab.bound.callee, lab.bound.convention.signature
+    function = source.function_of(callee.code)
+    if function is None or not signature.states or not all(all(step.same_object) for step in main.steps):
+        return
+    told = {switch for name in signature.states for switch in usage.switches(function, name)}
+    off = sorted((name, value) for name, value in told if bool(getattr(callee.cell, name, value)) is not value)
+    if not told or len(off) < len(told) or any(name == "training" for name, _ in off):
+        return
+    name, value = off[0]
+    names = [parameter.name for parameter in constructor_of(type(callee.cell)).parameters]
+    option = next((item for item in names if plain(item) == plain(name)), None)
+    raise CallError(
+        f"{callee.name} gives {signature.state} no new value: its recurrence is switched off by self.{name}.",
+        hint=f"Switch it on: --kwargs {option}={value}" if option else f"Check a cell whose self.{name} is {value}.",
+    )
 
 
 def _with_rows(trace: Trace, lab: Lab, main: Run, shape: tuple[int, ...]) -> Trace:

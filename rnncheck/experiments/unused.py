@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from rnncheck.errors import CallError
 from rnncheck.experiments import gradients
 from rnncheck.experiments.probes import INPUT_SCALES, THOROUGH, WINDOW, Lab, Probe, effect, louder
 from rnncheck.running.unroll import Run, State, different
+from rnncheck.structure import flatten
 from rnncheck.trace import Span, Weight
 from rnncheck.usercode import source
 
@@ -153,12 +155,44 @@ def _changes(lab: Lab, probe: Probe, weight: Weight) -> bool:
             if different(held, known.read()):
                 before.restore()
                 return True
+            whole = _whole(lab, probe)
             known.assign(known.read() + np.random.default_rng(0).standard_normal(known.shape).astype("float32"))
             try:
-                return any(effect(base, lab.run(probe.inputs, probe.start)))
+                changed = any(effect(base, lab.run(probe.inputs, probe.start)))
+                return changed or any(map(different, whole, _whole(lab, probe)))
             finally:
                 before.restore()
     return False
+
+
+def _whole(lab: Lab, probe: Probe) -> list[Array]:
+    """What one call gives for all steps at once, where it takes a sequence, and from a state of several parts where one
+    was guessed: over one step or part attention is always one."""
+    bound, backend = lab.bound, lab.bound.backend
+    if not bound.form.over_time:
+        return []
+    axis = 0 if bound.form.layout == "time first" else 1
+    x = backend.tensor(np.moveaxis(probe.inputs, 0, axis), bound.input_dtype)
+    starts = [probe.start.arrays]
+    if not bound.initial_declared:
+        starts.append([_several(array) for array in probe.start.arrays])
+    found: list[Array] = []
+    for arrays in starts:
+        bound.begin(lab.seed)
+        with contextlib.suppress(Exception), backend.without_gradient():
+            returned = bound.callee.call(x, bound.convention.state.build(bound.state(arrays)))
+            found += [backend.numpy(tensor) for tensor in flatten(returned, backend.is_tensor)[1]]
+    return found
+
+
+def _several(array: Array) -> Array:
+    """The same along the axes of one part, and other numbers for the other parts."""
+    rng = np.random.default_rng(0)
+    for axis, size in enumerate(array.shape):
+        if size == 1 and array.dtype.kind == "f":
+            more = rng.standard_normal((*array.shape[:axis], 2, *array.shape[axis + 1 :])).astype(array.dtype)
+            array = np.concatenate([array, more], axis=axis)
+    return array
 
 
 def _ever_changes(lab: Lab, probe: Probe, weight: Weight) -> bool:

@@ -8,7 +8,8 @@ way in, or the value that comes back on the way out. The line is the first whose
 gradient from it.
 
 It is a warning, since truncated backpropagation cuts on purpose; a note for a method that runs over a whole sequence,
-inside of which gradients flow, and for a cell that no gradient goes through at all (a reservoir).
+inside of which gradients flow, and for a cell that no gradient goes through at all, or whose trained weights have no
+part in its state (a reservoir with a readout).
 
 ## Why it is bad
 

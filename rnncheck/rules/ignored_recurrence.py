@@ -18,8 +18,9 @@ What the cell saw at earlier steps is lost. It is a feed-forward layer, whatever
 ## Known problems
 
 A slot that is returned for the caller and never read (a mean, a copy of the output) is told from a forgotten
-one by what the code does with its old value and by the weights that lie idle. A slot that the code does not
-name at all, and that has no weights of its own, is only a note.
+one by what the code does with its old value and by the weights that lie idle. A slot without weights of its own
+that the code does not name at all, or takes out of the state unused while its new value is the output, is only a
+note.
 
 ## Example
 
@@ -225,7 +226,9 @@ def _forgotten(trace: Trace, slot: Slot) -> str:
         return ""
     name, line = found
     if line is None:
-        return f"; {name} is never used"
+        # An output that is kept as a state for the caller alone has to be taken apart from the others.
+        given_out = bool(method.given_out) and method.given_out[slot.index]
+        return "" if given_out else f"; {name} is never used"
     returned = [[step[other.index].returned for step in trace.steps] for other in trace.slots]
     own = returned.pop(slot.index)
     varies = not all(_equal(own[0], later) for later in own[1:])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from rnncheck.backends.base import Array
-from rnncheck.calling.convention import Bound
+from rnncheck.calling.convention import Bound, Callee
 from rnncheck.errors import CallError
 from rnncheck.running.unroll import different
 from rnncheck.structure import flatten
@@ -60,6 +61,21 @@ def _reaches(bound: Bound, seed: int, shape: tuple[int, ...]) -> bool | None:
     return False if alive else None
 
 
+def _along(bound: Bound, steps: int, time: int) -> Callee:
+    """The callee with those of its further arguments that have a step of their own for each step of the input, as the
+    one step has that they were found with."""
+    backend, batch = bound.backend, bound.batch
+
+    def longer(value: Any) -> Any:
+        shape = tuple(value.shape) if backend.is_tensor(value) else ()
+        if len(shape) < 2 or shape[time] != 1 or shape[1 - time] != batch:
+            return value
+        return backend.like(value, np.repeat(backend.numpy(value), steps, axis=time))
+
+    further = {name: longer(value) for name, value in bound.callee.further.items()}
+    return dataclasses.replace(bound.callee, further=further)
+
+
 def _loud(inputs: Array, scale: float) -> Array:
     return inputs if inputs.dtype.kind in "iu" else (inputs * scale).astype(inputs.dtype)
 
@@ -72,7 +88,7 @@ def _last(bound: Bound, seed: int, sequence: Array) -> Iterator[Array]:
     bound.begin(seed)
     try:
         with backend.without_gradient():
-            returned: Any = bound.callee.without_state(x)
+            returned: Any = _along(bound, steps, time).without_state(x)
     except Exception as error:
         raise CallError(
             f"{bound.callee.name} raised {usertrace.summary(error)} for a sequence of {steps} steps.",

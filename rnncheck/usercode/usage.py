@@ -58,12 +58,15 @@ def takes_one_by_one(function: ast.FunctionDef, parameter: str) -> bool:
     )
 
 
-def reset_attributes(cls: type) -> set[str]:
-    """The attributes of ``self`` that are assigned by methods which begin a new sequence, by their names."""
+def reset_attributes(cls: type, *, by_constructor: bool = True) -> set[str]:
+    """The attributes of ``self`` that are assigned by methods which begin a new sequence, by their names, of which the
+    constructor is one."""
     found: set[str] = set()
     for node in class_bodies(cls):
         for function in node.body:
-            if isinstance(function, ast.FunctionDef) and is_reset_name(function.name):
+            if not isinstance(function, ast.FunctionDef) or (function.name == "__init__" and not by_constructor):
+                continue
+            if is_reset_name(function.name):
                 for part in ast.walk(function):
                     if isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store):
                         found.add(part.attr)
@@ -100,6 +103,38 @@ def returned_parts(function: ast.FunctionDef) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=256)
+def switches(function: ast.FunctionDef, name: str) -> tuple[tuple[str, bool], ...]:
+    """The attributes of the cell on which it depends whether a method ever gives a variable a value, each with what it
+    must be; none where it does so under no or under other conditions."""
+    found: list[tuple[str, bool] | None] = []
+
+    def visit(node: ast.AST, under: tuple[str, bool] | None) -> None:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name:
+            found.append(under)
+        elif isinstance(node, ast.If):
+            switch = _switch(node.test)
+            otherwise = (switch[0], not switch[1]) if switch else under
+            for then in node.body:
+                visit(then, switch or under)
+            for then in node.orelse:
+                visit(then, otherwise)
+        else:
+            for part in ast.iter_child_nodes(node):
+                visit(part, under)
+
+    visit(function, None)
+    return tuple(dict.fromkeys(under for under in found if under)) if None not in found else ()
+
+
+def _switch(test: ast.expr) -> tuple[str, bool] | None:
+    """The attribute that a test looks at, and whether it must be true."""
+    inverted = isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
+    value = test.operand if isinstance(test, ast.UnaryOp) and inverted else test
+    owned = isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name) and value.value.id == "self"
+    return (value.attr, not inverted) if owned and isinstance(value, ast.Attribute) else None
+
+
+@functools.lru_cache(maxsize=256)
 def computed_after(function: ast.FunctionDef, name: str, other: str) -> bool:
     """Whether the last statement that gives a variable its value reads a new value of another one."""
     statements: dict[str, ast.Assign] = {}
@@ -118,7 +153,7 @@ def computed_after(function: ast.FunctionDef, name: str, other: str) -> bool:
 def parts_of(function: ast.FunctionDef, parameter: str) -> tuple[str, ...]:
     """The variables into which a function always takes a parameter apart; none where it does not."""
     for node in function.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == parameter:
+        if isinstance(node, ast.Assign) and ast.unparse(node.value) in (parameter, f"tf.nest.flatten({parameter})"):
             target = node.targets[0]
             if isinstance(target, (ast.Tuple, ast.List)) and all(isinstance(part, ast.Name) for part in target.elts):
                 return tuple(ast.unparse(part) for part in target.elts) if len(target.elts) > 1 else ()
@@ -165,6 +200,8 @@ def _own(function: ast.FunctionDef) -> Sequence[ast.AST]:
 
 LENGTH = re.compile(r"seq|time|step|len|^[tTlL]$")
 LOOPED = r"(enumerate\()?(reversed\()?\b{0}\b(\.(unbind|split|chunk|transpose|permute)\(.*\))?\)*"
+SCANS = frozenset("scan associative_scan rnn while_loop dynamic_rnn".split())
+"""Functions that run over a sequence."""
 COUNTED = (
     r"range\(.*\b{0}\b\.(shape\[[01]\]|size\([01]\))|range\(len\({0}\)|range\(\w*(seq|time|len|steps)\w*\)"
     r"|range\([TL]\)"
@@ -213,11 +250,21 @@ def takes_sequence(function: ast.FunctionDef, parameter: str) -> bool:
             over = ast.unparse(node.iter)
             if re.fullmatch(LOOPED.format(name), over) or re.search(COUNTED.format(name), over):
                 return True
+            if re.search(rf"\b(unstack|unbind)\({name}\b|^tf\.range\(.*shape\b", over):
+                return True
+        if isinstance(node, ast.Call) and _is_scan(node.func):
+            return True
         if not isinstance(node, ast.Assign) or not _taken_of(node.value, parameter):
             continue
         if _takes_length(node.targets[0], ast.unparse(node.value), name):
             return True
     return False
+
+
+def _is_scan(function: ast.expr) -> bool:
+    """Whether it is a function of a library that runs over a sequence, and no part of the cell."""
+    named = isinstance(function, ast.Attribute) and function.attr in SCANS
+    return named and isinstance(function, ast.Attribute) and ast.unparse(function.value) != "self"
 
 
 def _taken_of(node: ast.expr, name: str) -> bool:
@@ -234,6 +281,24 @@ def _takes_length(target: ast.expr, value: str, name: str) -> bool:
         return len(parts) == 3 and any(LENGTH.search(ast.unparse(part)) for part in parts[:2])
     one = re.fullmatch(rf"{name}\.(shape\[[01]\]|size\([01]\))", value)
     return one is not None and LENGTH.search(ast.unparse(target)) is not None
+
+
+@functools.lru_cache(maxsize=256)
+def time_axis(function: ast.FunctionDef, parameter: str) -> int | None:
+    """Which of the first two axes of its input a method calls the sequence's length; None where it does not say."""
+    for node in _own(function):
+        if not isinstance(node, ast.Assign) or not _taken_of(node.value, parameter):
+            continue
+        target, value = node.targets[0], ast.unparse(node.value)
+        parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else []
+        if re.fullmatch(rf"{re.escape(parameter)}\.(shape|size\(\))", value) and len(parts) == 3:
+            found = [axis for axis, part in enumerate(parts[:2]) if LENGTH.search(ast.unparse(part))]
+            if len(found) == 1:
+                return found[0]
+        one = re.fullmatch(rf"{re.escape(parameter)}\.(?:shape\[([01])\]|size\(([01])\))", value)
+        if one is not None and LENGTH.search(ast.unparse(target)):
+            return int(one[1] or one[2])
+    return None
 
 
 def _literal(node: ast.expr) -> object:

@@ -2826,3 +2826,86 @@ def makes_a_private_cell():
 def unbuilt_in_both_directions():
     """The layers inside are built for sequences."""
     return layers.Bidirectional(layers.LSTM(8))
+
+
+class HearsConstants(layers.Layer):
+    """As keras.layers.RNN passes them."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.state_size = units
+        self.enter, self.again = layers.Dense(units), layers.Dense(units)
+
+    def call(self, inputs, states, constants):
+        h = tf.tanh(self.enter(tf.concat([inputs, constants[0]], -1)) + self.again(states[0]))
+        return h, [h]
+
+
+class HearsConstantsOld(HearsConstants):
+    def call(self, inputs, states, constants):
+        h = tf.tanh(self.enter(tf.concat([inputs, constants[0]], -1)) + self.again(states[0]))
+        return h, states  # expect: returned-old-state error
+
+
+class TwoInputsOfAnyNesting(layers.Layer):
+    """One of them has two axes, which only ``build`` tells."""
+
+    def __init__(self, unit_1, unit_2, unit_3):
+        super().__init__()
+        self.sizes = unit_1, unit_2, unit_3
+        self.state_size = [tf.TensorShape([unit_1]), tf.TensorShape([unit_2, unit_3])]
+
+    def build(self, input_shapes):
+        one, (_, two, three) = input_shapes[0][1], input_shapes[1]
+        self.kernel_1 = self.add_weight(shape=(one, self.sizes[0]), name="kernel_1")
+        self.kernel_2_3 = self.add_weight(shape=(two, three, *self.sizes[1:]), name="kernel_2_3")
+
+    def call(self, inputs, states):
+        input_1, input_2 = tf.nest.flatten(inputs)
+        s1, s2 = states
+        s1 = 0.9 * s1 + tf.matmul(input_1, self.kernel_1)
+        s2 = 0.9 * s2 + tf.tensordot(input_2, self.kernel_2_3, axes=[[1, 2], [0, 1]])
+        return (s1, s2), (s1, s2)
+
+
+class ScansItsSequence(layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        self.enter, self.again = layers.Dense(units), layers.Dense(units, use_bias=False)
+
+    def call(self, x):
+        u = tf.transpose(self.enter(x), [1, 0, 2])
+        h = tf.scan(lambda h, ut: tf.tanh(ut + self.again(h)), u, initializer=tf.zeros_like(u[0]))
+        return tf.transpose(h, [1, 0, 2])
+
+
+class ScansItsSequenceAfresh(ScansItsSequence):
+    def call(self, x):  # expect: ignored-recurrence error
+        u = tf.transpose(self.enter(x), [1, 0, 2])
+        h = tf.scan(lambda h, ut: tf.tanh(ut + self.again(0 * h)), u, initializer=tf.zeros_like(u[0]))
+        return tf.transpose(h, [1, 0, 2])
+
+
+class UnstacksItsSequence(ScansItsSequence):
+    def call(self, x):
+        h, outputs = self.enter(x[:, 0]), []
+        for xt in tf.unstack(x, axis=1):
+            h = tf.tanh(self.enter(xt) + self.again(h))
+            outputs.append(h)
+        return tf.stack(outputs, 1)
+
+
+class KeepsItsOutputForTheCaller(layers.Layer):
+    """A simple recurrent unit: the old output is taken out of the state, and has no use."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.units, self.state_size = units, [units, units]
+        self.gates = layers.Dense(3 * units)
+
+    def call(self, inputs, states):
+        h_tm1, c_tm1 = states
+        z, f, o = tf.split(self.gates(inputs), 3, axis=-1)
+        c = tf.sigmoid(f) * c_tm1 + (1 - tf.sigmoid(f)) * tf.tanh(z)
+        h = tf.sigmoid(o) * c
+        return h, [h, c]

@@ -87,3 +87,26 @@ def test_where_what_comes_back_is_no_next_state_and_may_be_right_there_is_no_ver
     (result,) = rnncheck.check(cell, backend="torch").results
     assert result.findings == ()
     assert result.verdict == "error"
+
+
+class RecurrentByOption(torch.nn.Module):
+    def __init__(self, num_inputs, recurrent=False, hidden_size=64):
+        super().__init__()
+        self._recurrent = recurrent
+        if recurrent:
+            self.gru = torch.nn.GRUCell(num_inputs, hidden_size)
+        self.actor = torch.nn.Linear(hidden_size if recurrent else num_inputs, hidden_size)
+
+    def forward(self, inputs, rnn_hxs, masks):
+        x = inputs
+        if self._recurrent:
+            x = rnn_hxs = self.gru(x, rnn_hxs * masks)
+        return self.actor(x), rnn_hxs
+
+
+def test_a_recurrence_that_an_option_switches_off_is_no_finding() -> None:
+    (result,) = rnncheck.check(RecurrentByOption, backend="torch").results
+    assert (result.verdict, result.findings) == ("error", ())
+    assert result.error is not None and "switched off by self._recurrent" in result.error.message
+    assert result.error.hint == "Switch it on: --kwargs recurrent=True"
+    assert seen(check(RecurrentByOption, backend="torch", kwargs={"recurrent": True})) == []

@@ -4029,3 +4029,153 @@ class ReturnsItsMemoryFirst(nn.Module):
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         h = o.sigmoid() * c.tanh()
         return c, h  # expect: swapped-states warning
+
+
+class ReadsOutBetween(nn.Module):
+    """The output before the states, and what it attends to after them."""
+
+    def __init__(self, embed_dim, decoder_dim):
+        super().__init__()
+        self.cell, self.out = nn.LSTMCell(embed_dim, decoder_dim), nn.Linear(decoder_dim, 7)
+        self.att = nn.Linear(decoder_dim, 4)
+
+    def forward(self, x, h, c):
+        alpha = torch.softmax(self.att(h), dim=1)
+        h, c = self.cell(x, (h, c))
+        return self.out(h), h, c, alpha
+
+
+class ReadsOutBetweenOld(ReadsOutBetween):
+    def forward(self, x, h, c):
+        alpha = torch.softmax(self.att(h), dim=1)
+        h, c_new = self.cell(x, (h, c))
+        return self.out(h), h, c, alpha  # expect: returned-old-state error 1
+
+
+class TakesAPairGivesItFlat(ReadsOutBetween):
+    """The caller puts it together again."""
+
+    def forward(self, x, state):
+        h, c = state
+        alpha = torch.softmax(self.att(h), dim=1)
+        h, c = self.cell(x, (h, c))
+        return self.out(h), h, c, alpha
+
+
+class GivesItsStateAsAnExpression(nn.Module):
+    """Beside it a feature is called hidden."""
+
+    def __init__(self, num_inputs, hidden_size):
+        super().__init__()
+        self.gru = nn.GRUCell(num_inputs, hidden_size)
+        self.actor, self.critic = nn.Linear(hidden_size, hidden_size), nn.Linear(hidden_size, 1)
+
+    def forward(self, inputs, rnn_hxs, masks):
+        x = rnn_hxs = self.gru(inputs, rnn_hxs * masks)
+        hidden_actor = self.actor(x).tanh()
+        return self.critic(x), hidden_actor, rnn_hxs * masks * 0  # expect: unchanged-initial-state error
+
+
+class BeginsEachSequenceByATemplate(nn.Module):
+    """What stays on the layer is only moved to where the input is."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gru = nn.GRU(input_size, hidden_size, batch_first=True)
+        self.h0 = torch.zeros(1, 1, hidden_size)
+
+    def forward(self, x):
+        self.h0 = self.h0.to(x.device)
+        return self.gru(x, self.h0.expand(-1, x.shape[0], -1).contiguous())[0]
+
+
+class EmptiesItselfAfterEachSequence(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.inp, self.rec = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+        self.state = torch.zeros(hidden_size)
+
+    def forward(self, x):
+        outputs = []
+        for t in range(x.shape[1]):
+            self.state = torch.tanh(self.inp(x[:, t]) + self.rec(self.state))
+            outputs.append(self.state)
+        self.state = torch.zeros_like(outputs[0][0])
+        return torch.stack(outputs, 1)
+
+
+class TimesOfASequence(nn.Module):
+    """A time for each step goes in beside it."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.inp, self.rec = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, inputs, timestamps):
+        h, outputs = inputs.new_zeros(inputs.shape[0], self.hidden_size), []
+        for t in range(inputs.shape[1]):
+            h = torch.tanh(self.inp(inputs[:, t]) + self.rec(h) * timestamps[:, t : t + 1])
+            outputs.append(h)
+        return torch.stack(outputs, 1)
+
+
+class TimesOfASequenceAfresh(TimesOfASequence):
+    def forward(self, inputs, timestamps):  # expect: ignored-recurrence error
+        outputs = []
+        for t in range(inputs.shape[1]):
+            h = inputs.new_zeros(inputs.shape[0], self.hidden_size)
+            outputs.append(torch.tanh(self.inp(inputs[:, t]) + self.rec(h) * timestamps[:, t : t + 1]))
+        return torch.stack(outputs, 1)
+
+
+class SaysThatTimeIsFirst(nn.Module):
+    """With the batch first broadcasting would let it through, and each row would hear the one before."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.linear = nn.Linear(2 * input_size, 2 * hidden_size)
+        self.last = None
+
+    def reset(self):
+        self.last = None
+
+    def forward(self, x, hidden=None):
+        seq_len, batch_size, _ = x.size()
+        before = torch.cat([x[:1] * 0 if self.last is None else self.last, x[:-1]], 0)
+        z, f = self.linear(torch.cat([x, before], 2)).chunk(2, dim=2)
+        h, found = hidden, []
+        for t in range(seq_len):
+            h = f[t].sigmoid() * z[t].tanh() + (0 if h is None else (1 - f[t].sigmoid()) * h)
+            found.append(h)
+        self.last = x[-1:].detach()
+        return torch.stack(found), h
+
+
+class SlotsAttendToTokens(nn.Module):
+    """Of one token, or for one slot, attention is one, and its weights would seem idle."""
+
+    def __init__(self, in_features, slot_size):
+        super().__init__()
+        self.query, self.key = nn.Linear(slot_size, slot_size), nn.Linear(in_features, slot_size)
+        self.value, self.gru = nn.Linear(in_features, slot_size), nn.GRUCell(slot_size, slot_size)
+
+    def forward(self, inputs, slots):
+        attention = torch.softmax(self.query(slots) @ self.key(inputs).transpose(1, 2), dim=-1)
+        updates = attention @ self.value(inputs)
+        return self.gru(updates.flatten(0, 1), slots.flatten(0, 1)).view_as(slots)
+
+
+class ReservoirWithAReadout(nn.Module):
+    """What is trained has no part in the state: the gradient that is cut would reach nothing."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.register_buffer("W", torch.randn(hidden_size, hidden_size) * 0.9 / hidden_size**0.5)
+        self.register_buffer("W_in", torch.randn(hidden_size, input_size))
+        self.readout = nn.Linear(hidden_size, input_size)
+
+    def forward(self, u, x):
+        with torch.no_grad():
+            x = torch.tanh(u @ self.W_in.T + x @ self.W.T)
+        return self.readout(x), x
