@@ -107,6 +107,7 @@ class RecurrentByOption(torch.nn.Module):
 def test_a_recurrence_that_an_option_switches_off_is_no_finding() -> None:
     (result,) = rnncheck.check(RecurrentByOption, backend="torch").results
     assert (result.verdict, result.findings) == ("error", ())
-    assert result.error is not None and "switched off by self._recurrent" in result.error.message
+    assert result.error is not None
+    assert "switched off by self._recurrent" in result.error.message
     assert result.error.hint == "Switch it on: --kwargs recurrent=True"
     assert seen(check(RecurrentByOption, backend="torch", kwargs={"recurrent": True})) == []
