@@ -40,7 +40,7 @@ def states(
     Parameters are filled by their names, then by trying a batch size, nothing, or the input. A tensor
     without a batch axis (a learned first state) is repeated for each row.
     """
-    for name in (*NAMES, *_named(cell, _makes_state)):
+    for name in (*NAMES, *(name for name in _named(cell, _makes_state) if name not in NAMES)):
         try:
             provider = getattr(cell, name, None)
         except Exception:
@@ -58,7 +58,7 @@ def states(
 
 def restart(cell: Any, batch: int, x: Any, known: Mapping[str, Any]) -> None:
     """Let the cell put its first state for ``batch`` rows on itself, where it has a method for that."""
-    for name in _named(cell, is_reset_name):
+    for name in _named(cell, lambda name: is_reset_name(name) or words(name) == {"set", "batch", "size"}):
         next(_answers(getattr(cell, name), batch, x, known), None)
 
 
@@ -70,7 +70,7 @@ def _named(cell: Any, wanted: Callable[[str], bool]) -> list[str]:
             continue
         for name, value in vars(base).items():
             routine = inspect.isroutine(value) and not isinstance(value, (staticmethod, classmethod))
-            if routine and not name.startswith("__") and name not in (*NAMES, *found) and wanted(name):
+            if routine and not name.startswith("__") and name not in found and wanted(name):
                 found.append(name)
     return found
 

@@ -121,6 +121,10 @@ def _likely(ground: Ground) -> Iterator[Guess]:
             for pick in mixed[:MIXED]:
                 shapes = [_leaf_shapes(ground, ground.widths[index])[0] for index in pick]
                 yield Guess(skeleton.build([ground.zeros(shape) for shape in shapes]), "zeros", False)
+    # One part that is taken by its number may be the last of the layers.
+    if backend.name == "torch" and told and not told[0].is_leaf and told[0].size == 1:
+        for width in ground.widths:
+            yield Guess(ground.zeros((1, ground.batch, width)), "zeros", False)
     yield from itertools.compress(left_out, [not fit for fit in fits])
 
 

@@ -70,6 +70,12 @@ def asked_for(complaint: str, shape: Shape) -> Shape | None:
             wanted = int(match.groups()[-1])
             tried = int(match[1]) if len(match.groups()) > 1 else shape[0]
             return (wanted,) if tried == shape[0] != wanted and 0 < wanted <= 4096 else None
+    # What is taken apart into equal parts.
+    for text in (r"\(size = (\d+)\) and num_split (\d+)", r"can't divide axis of length (\d+) in chunks of (\d+)"):
+        match = re.search(text, complaint)
+        if match is not None:
+            size, parts = int(match[1]), int(match[2])
+            return (-(-size // parts) * parts,) if size == shape[0] and size % parts > 0 else None
     return None
 
 

@@ -49,6 +49,7 @@ STATE_WORDS = frozenset(
         "hid",
         "latent",
         "tm1",
+        "past",
     ]
 )
 INPUT_WORDS = frozenset(

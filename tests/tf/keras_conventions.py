@@ -2909,3 +2909,17 @@ class KeepsItsOutputForTheCaller(layers.Layer):
         c = tf.sigmoid(f) * c_tm1 + (1 - tf.sigmoid(f)) * tf.tanh(z)
         h = tf.sigmoid(o) * c
         return h, [h, c]
+
+
+class SplitsItsInput(layers.Layer):
+    """Values, a mask and time spans in one input, of a width that three divide."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.state_size = units
+        self.cell, self.decay = layers.GRUCell(units), layers.Dense(units)
+
+    def call(self, inputs, states):
+        x, mask, spans = ops.split(inputs, 3, axis=-1)
+        h = states[0] * ops.exp(-ops.relu(self.decay(spans)))
+        return self.cell(ops.concatenate([x * mask, mask], -1), [h])

@@ -4179,3 +4179,63 @@ class ReservoirWithAReadout(nn.Module):
         with torch.no_grad():
             x = torch.tanh(u @ self.W_in.T + x @ self.W.T)
         return self.readout(x), x
+
+
+class ReadsTheLastLayer(nn.Module):
+    """One row of each layer's state: (layers, batch, width), which is read as a list of one would be."""
+
+    def __init__(self, x_dim, h_dim, n_layers=1):
+        super().__init__()
+        self.enter, self.mix = nn.Linear(x_dim, h_dim), nn.Linear(2 * h_dim, h_dim)
+        self.rnn = nn.GRU(h_dim, h_dim, n_layers)
+
+    def forward(self, x, h):
+        mixed = self.mix(torch.cat([self.enter(x), h[-1]], 1))
+        _, h = self.rnn(mixed.unsqueeze(0), h)
+        return mixed, h
+
+
+class PastInACache(nn.Module):
+    """A language model's layer: the state is the first of what it calls its past, and comes back last."""
+
+    def __init__(self, hidden_size):
+        super().__init__()
+        self.inp, self.rec = nn.Linear(hidden_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, hidden_states, past_key_values=None, use_cache=True):
+        past = hidden_states.new_zeros(hidden_states.shape[0], hidden_states.shape[2])
+        state = past if past_key_values is None else past_key_values[0]
+        outputs = []
+        for t in range(hidden_states.shape[1]):
+            state = torch.tanh(self.inp(hidden_states[:, t]) + self.rec(state))
+            outputs.append(state)
+        return torch.stack(outputs, 1), None, (state,)
+
+
+class PastInACacheOld(PastInACache):
+    def forward(self, hidden_states, past_key_values=None, use_cache=True):
+        past = hidden_states.new_zeros(hidden_states.shape[0], hidden_states.shape[2])
+        state = past if past_key_values is None else past_key_values[0]
+        outputs = []
+        for t in range(hidden_states.shape[1]):
+            outputs.append(torch.tanh(self.inp(hidden_states[:, t]) + self.rec(state)))
+        return torch.stack(outputs, 1), None, (state,)  # expect: returned-old-state error
+
+
+class MadeBeforeTheFirstStep(nn.Module):
+    """A list that is empty until it is told that a sequence begins."""
+
+    def __init__(self, input_size, n_layers=2):
+        super().__init__()
+        self.cells = nn.ModuleList(nn.GRUCell(input_size, input_size) for _ in range(n_layers))
+        self.n_layers, self.input_size, self.H = n_layers, input_size, []
+
+    def initHidden(self, batch_size):
+        self.H = [torch.zeros(batch_size, self.input_size) for _ in range(self.n_layers)]
+
+    def forward(self, input_, first_timestep=False):
+        if first_timestep:
+            self.initHidden(input_.shape[0])
+        for j, cell in enumerate(self.cells):
+            self.H[j] = cell(input_ if j == 0 else self.H[j - 1], self.H[j])
+        return self.H[-1]
