@@ -88,7 +88,8 @@ def _proven(trace: Trace) -> bool:
 def _severity(trace: Trace, slot: Slot) -> Severity:
     if _update(trace, slot) is not None or not _remembers(trace):
         return "error"
-    return "note" if trace.initial.filled(slot.index) or slot.dtype == "bool" else "warning"
+    filled = trace.initial.filled(slot.index)
+    return "note" if filled or not slot.dtype.startswith(("float", "bfloat", "complex")) else "warning"
 
 
 def _remembers(trace: Trace) -> bool:
