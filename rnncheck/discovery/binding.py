@@ -18,7 +18,7 @@ from rnncheck.discovery.steps import input_parts
 from rnncheck.errors import CallError
 from rnncheck.settings import Settings
 from rnncheck.usercode import usertrace
-from rnncheck.usercode.definitions import FRAMEWORKS, is_state_name, root_of
+from rnncheck.usercode.definitions import is_state_name
 
 TOKENS = 4
 """How many different whole numbers are tried on a cell that looks them up."""
@@ -88,10 +88,10 @@ def _order(
         yield settings.input_shape or (), tokens, "likely"
     # A layer of the framework's own that hands out no state, as it says, or as turns out.
     layer = settings.state is None and derives(cell, ("RNN", "Bidirectional"))
-    silent = layer and getattr(cell, "return_state", None) is False and root_of(type(cell).call) in FRAMEWORKS
+    silent = layer and getattr(cell, "return_state", None) is False
     for index, shape in enumerate(shapes):
         if index == 0 and silent:
-            yield shape, COMMON, "layer"
+            yield shape, COMMON, "silent"
         yield shape, COMMON, "likely"
         yield shape, COMMON[:1], "a few"
         if index == 0 and layer:

@@ -73,12 +73,12 @@ class Search:
         """The convention; raises CallError with the cell's own complaint about the likeliest guess.
 
         ``effort`` is ``likely``, ``a few`` or ``further`` (with other values of further arguments), ``wide`` (with
-        unlikely states, which are many), ``kept`` (the state is looked for on the cell itself) or ``layer`` (it runs
-        over a sequence and needs no state).
+        unlikely states, which are many), ``kept`` (the state is looked for on the cell itself), ``layer`` (it runs
+        over a sequence and needs no state) or ``silent`` (and gives back its output alone).
         """
         methods = steps.methods(self.cell, self.settings, self.backend)
-        if effort == "layer":
-            return self._layer(methods[0], forms)
+        if effort in ("layer", "silent"):
+            return self._layer(methods[0], forms, alone=effort == "silent")
         if effort == "kept":
             self.backend.restart(self.cell, self.settings.batch, self._inputs(forms[0], 1))
         self.before = self.backend.kept(self.cell)
@@ -168,9 +168,9 @@ class Search:
         start = State(bound.convention.state, [self.backend.numpy(leaf) for leaf in bound.initial])
         return rows.leak(bound, self.settings.seed, start, self.shape, rows.STEPS) is not None
 
-    def _layer(self, method: str, forms: Sequence[Form]) -> Bound:
-        """A layer that takes a sequence and no state. Where the code does not say which axis is time, that along
-        which it remembers and under which the rows do not mix."""
+    def _layer(self, method: str, forms: Sequence[Form], *, alone: bool) -> Bound:
+        """A layer that takes a sequence and no state, and gives back one tensor ``alone``. Where the code does not say
+        which axis is time, that along which it remembers and under which the rows do not mix."""
         found: list[tuple[bool, Bound]] = []
         for way in signature.kept(getattr(self.cell, method), tuple(self.settings.call_kwargs)):
             callee = Callee(self.backend, self.cell, method, way)
@@ -181,7 +181,7 @@ class Search:
                     self._filled(dataclasses.replace(callee, form=form), effort) for effort in ("likely", "a few")
                 )
                 for ground in itertools.chain.from_iterable(filled):
-                    bound = self._sequence(ground)
+                    bound = self._sequence(ground, alone=alone)
                     if bound is None:
                         continue
                     forgets = layers.remembers(bound, self.settings.seed, self.shape) is False
@@ -192,7 +192,7 @@ class Search:
             raise explained(self.cell, [method], self.refused) from cause(self.refused)
         return min(found, key=lambda item: item[0])[1]
 
-    def _sequence(self, ground: Ground) -> Bound | None:
+    def _sequence(self, ground: Ground, *, alone: bool) -> Bound | None:
         callee = ground.callee
         try:
             self.backend.seed(self.settings.seed)
@@ -202,6 +202,8 @@ class Search:
             return None
         outputs = flatten(returned, self.backend.is_tensor)[1]
         if all(rows.output_axis(callee.form, ground.batch, tensor.shape) is None for tensor in outputs):
+            return None
+        if alone and len(outputs) > 1:
             return None
         convention = Convention(callee.signature, structure.mapping(()), Reading(1, 2), callee.form, callee.shown)
         return Bound(callee, convention, [], "none", True, self.backend.dtype(ground.x), ground.batch)
