@@ -280,11 +280,13 @@ class Cut:
 
 @dataclass(frozen=True)
 class Doubled:
-    """A slot in whose place the new value of an ``other`` slot comes back too, beside its own, which is dropped."""
+    """A slot in whose place the new value of an ``other`` slot comes back too, or that one's ``old`` value, while its
+    own new value is dropped."""
 
     slot: int
     other: int
     update: Computed
+    old: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ RESETS = frozenset("done dones reset resets first terminal episode starts".split
 """Words of arguments that say whether a sequence begins anew."""
 SPANS = frozenset("ts dt delta timespan timespans timestamp timestamps elapsed interval times tau".split())
 """Words of arguments that say when a step is, or how much later than the one before."""
+MASKS = frozenset("mask masks valid observed".split())
+CONTEXTS = frozenset("encoder enc context memory annotations keys outputs".split())
 LATE = 16
 """A time after the first steps, a length beyond them."""
 
@@ -56,6 +58,7 @@ class _Sizes:
         leaves beside the input and the state."""
         called = [size for name, size in self.named.items() if words(name) & parts and size < 4096]
         beside = [size - self.features for size in self.widths if size > self.features]
+        beside += [size - self.features - self.hidden for size in self.widths if size > self.features + self.hidden]
         return list(dict.fromkeys([*called, *(size for size in beside if size not in called)]))[:5]
 
 
@@ -186,7 +189,7 @@ def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[
         yield True
     elif parts & RESETS:
         yield from (np.zeros((batch, 1), "float32"), np.zeros(batch, "float32"), np.zeros(batch, bool), False)
-    elif parts & {"mask", "masks", "valid", "observed", "pad"}:
+    elif parts & MASKS or (parts & {"pad"} and not parts & CONTEXTS):
         yield from (column, row, like_x, np.ones((batch, 1), bool), np.ones(batch, bool), np.ones((batch, 1, hidden)))
         yield None
     elif parts & {"constants"}:
@@ -215,7 +218,7 @@ def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[
         for width in sizes.of(parts)[:2]:
             yield rng.standard_normal((*sizes.rows[:-1], width)).astype("float32")
         yield from (other_x, np.ones(batch, "int64"), np.ones((batch, 1), "int64"))
-    elif parts & {"encoder", "enc", "context", "memory", "annotations", "keys", "outputs"}:
+    elif parts & CONTEXTS:
         for shape in ((batch, 4, hidden), (batch, hidden), (4, batch, hidden)):
             yield rng.standard_normal(shape).astype("float32")
         yield from (other_x, None)

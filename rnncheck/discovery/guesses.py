@@ -451,9 +451,13 @@ def _kept(ground: Ground) -> Iterator[Guess]:
     after = backend.kept(callee.cell)
     held = {path: value for path, value in after.items() if flatten(value, backend.is_tensor)[1]}
     read = [path for path in held if _reads(ground, held, path)]
-    named = [path for path in held if path in reset and is_state_name(path)]
     changed = [path for path in read if not _equal(backend, before.get(path), held[path])]
-    read = [path for path in read if path in changed or path in reset]
+    # Beside what moves, a tensor of another shape that the constructor alone makes is a constant.
+    alike = [_shapes(backend, held[path]) for path in changed]
+    begun = usage.reset_attributes(type(callee.cell), by_constructor=False) if changed else reset
+    begun |= {path for path in reset & set(held) if _shapes(backend, held[path]) in alike}
+    read = [path for path in read if path in changed or path in begun]
+    named = [path for path in held if path in begun and is_state_name(path)]
     start = {path: before.get(path) for path in held if path in (*read, *named)}
     if not start:
         return

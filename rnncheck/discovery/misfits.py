@@ -73,9 +73,9 @@ def returned_another(
     # What takes a state on demand and gives back an output alone is a layer, and so is what gives back each step.
     if callee.signature.optional or _is_history(ground, shapes, returned):
         return None
-    # Of several arguments some of which are not called states, the one that comes back may be all there is.
+    # Of several arguments some of which are not called states, what comes back may be all there is.
     named = all(map(is_state_name, callee.signature.states))
-    if callee.signature.passing == EACH and not guess.declared and not named and backend.is_tensor(returned):
+    if callee.signature.passing == EACH and not guess.declared and not named:
         return None
     went_in, came_back = outline(guess.value, backend), outline(returned, backend)
     # As many parts as there are arguments for them are no accident.

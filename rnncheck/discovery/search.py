@@ -125,7 +125,7 @@ class Search:
         # A product with its own transpose, (batch, 1, width), sums over the rows of what has no axis of time.
         matrices = callee.form.layout == "rows" and any(len(leaf.shape) > len(self.shape) + 1 for leaf in bound.initial)
         # What takes a sequence alone may leave the loop over it to a part.
-        sequence = callee.form.over_time or steps.runs_over_time(callee)
+        sequence = callee.form.over_time or steps.runs_over_time(callee) or self._stacks(bound)
         turned = [form for form in steps.ordered(forms, callee) if form.over_time and form != callee.form]
         others = turned if (sequence or matrices) and not told else []
         # By the number of a layer, a row of (batch, width) would be taken.
@@ -160,6 +160,13 @@ class Search:
             return not moved and layers.remembers(bound, self.settings.seed, self.shape) is True
         except CallError:
             return False
+
+    def _stacks(self, bound: Bound) -> bool:
+        """Whether an output has more axes than the input, as one step of a sequence that it was not meant to be."""
+        state = bound.convention.state.build(bound.state([self.backend.numpy(leaf) for leaf in bound.initial]))
+        x = self._inputs(bound.form, 1)
+        outputs = flatten(bound.split(self._attempt(bound.callee, x, state))[0], self.backend.is_tensor)[1]
+        return any(len(tensor.shape) > len(x.shape) for tensor in outputs)
 
     def _size(self, guess: Guess) -> int:
         return flatten(guess.value, self.backend.is_tensor)[0].size

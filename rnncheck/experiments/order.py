@@ -66,21 +66,20 @@ def swapped(
 
 
 def doubled(lab: Lab, main: Run, probe: Probe, old: Sequence[Sequence[str]], path: str | None) -> Doubled | None:
-    """The first slot that gives way to another: one tensor comes back for both, and a value that was computed from the
-    slot, under a name of its own, for neither.
+    """The first slot that gives way to another: one tensor comes back for both, or the old value of the other for it,
+    and a value that was computed from the slot, under a name of its own, for neither.
 
     ``old`` are the names of the values that go in. Without that value one tensor may well be both.
     """
-    twins = [
-        pair
-        for pair in itertools.permutations(lab.slots, 2)
-        if all(step.leaves and step.leaves[pair[0]] is step.leaves[pair[1]] for step in main.steps)
-    ]
-    for slot, other in twins:
+    steps = [step for step in main.steps if step.leaves]
+    pairs = list(itertools.permutations(lab.slots, 2)) if len(steps) == len(main.steps) else []
+    twins = [(*pair, False) for pair in pairs if all(step.leaves[pair[0]] is step.leaves[pair[1]] for step in steps)]
+    twins += [(*pair, True) for pair in pairs if all(step.leaves[pair[0]] is step.passed[pair[1]] for step in steps)]
+    for slot, other, is_old in twins:
         mine = {stem(name) for name in old[slot]}
         for update in dropped(lab, main, probe, slot, path):
             if update.is_update and update.in_method and not update.is_output and stem(update.name) in mine:
-                return Doubled(slot, other, update)
+                return Doubled(slot, other, update, is_old)
     return None
 
 

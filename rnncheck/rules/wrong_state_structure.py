@@ -6,8 +6,9 @@ Calls the cell with the state that it declares (`state_size`, `init_hidden()`) o
 what comes back. It fires when the cell takes such a state and gives back fewer tensors, more, or none at all; and
 where nothing is returned.
 
-It is a warning where one tensor comes back for two slots, and another that was computed from one of them, and has its
-name, for neither.
+It is an error too where the old value of another slot comes back for one whose new value was computed and dropped, and
+a warning where one tensor comes back for two slots, and another that was computed from one of them, and has its name,
+for neither.
 
 ## Why it is bad
 
@@ -73,11 +74,12 @@ def _doubled(trace: Trace, doubled: Doubled) -> Finding:
     slot, other = trace.slots[doubled.slot], trace.slots[doubled.other]
     new = [names[0] if names else "" for names in method.returned_names]
     names = [update.name if at == slot.index else name for at, name in enumerate(new)]
+    which = "old" if doubled.old else "new"
     return Finding(
         rule=RULE.id,
-        severity="warning",
-        message=f"{method.name}() computes {update.name} and returns the new {old_name(trace, other)} in the place of "
-        f"{old_name(trace, slot)} as well.",
+        severity="error" if doubled.old else "warning",
+        message=f"{method.name}() computes {update.name} and returns the {which} {old_name(trace, other)} in the place "
+        f"of {old_name(trace, slot)}{'' if doubled.old else ' as well'}.",
         location=at(trace, method.assembled or method.returns),
         state=slot.name,
         state_index=slot.index,

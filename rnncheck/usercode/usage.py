@@ -199,6 +199,7 @@ def _own(function: ast.FunctionDef) -> Sequence[ast.AST]:
 
 
 LENGTH = re.compile(r"seq|time|step|len|^[tTlL]$")
+BATCH = re.compile(r"[bB]|bs|bsz|(n_|num_)?batch(_size|_dim)?")
 LOOPED = r"(enumerate\()?(reversed\()?\b{0}\b(\.(unbind|split|chunk|transpose|permute)\(.*\))?\)*"
 SCANS = frozenset("scan associative_scan rnn while_loop dynamic_rnn".split())
 """Functions that run over a sequence."""
@@ -250,7 +251,7 @@ def takes_sequence(function: ast.FunctionDef, parameter: str) -> bool:
             over = ast.unparse(node.iter)
             if re.fullmatch(LOOPED.format(name), over) or re.search(COUNTED.format(name), over):
                 return True
-            if re.search(rf"\b(unstack|unbind)\({name}\b|^tf\.range\(.*shape\b", over):
+            if re.search(rf"\b(unstack|unbind)\({name}\b|\b{name}\b.*\)\.unbind\(|^tf\.range\(.*shape\b", over):
                 return True
         if isinstance(node, ast.Call) and _is_scan(node.func):
             return True
@@ -296,8 +297,11 @@ def time_axis(function: ast.FunctionDef, parameter: str) -> int | None:
             if len(found) == 1:
                 return found[0]
         one = re.fullmatch(rf"{re.escape(parameter)}\.(?:shape\[([01])\]|size\(([01])\))", value)
-        if one is not None and LENGTH.search(ast.unparse(target)):
-            return int(one[1] or one[2])
+        axis = int(one[1] or one[2]) if one is not None else None
+        if axis is not None and LENGTH.search(ast.unparse(target)):
+            return axis
+        if axis == 1 and BATCH.fullmatch(ast.unparse(target)):
+            return 0
     return None
 
 
