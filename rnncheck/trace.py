@@ -290,6 +290,18 @@ class Doubled:
 
 
 @dataclass(frozen=True)
+class Forgotten:
+    """Units of a slot that nothing hears while the others are heard: ``first`` to ``last`` along an ``axis`` of a row.
+    ``given_out``: an output has their new value."""
+
+    slot: int
+    axis: int
+    first: int
+    last: int
+    given_out: bool
+
+
+@dataclass(frozen=True)
 class Mutation:
     """What was passed in as a slot was changed in place by a statement: the tensor, or the ``container`` (a list, a
     dict) that held it. ``returned``: that very object came back as the state. ``queue``: at least half of the numbers
@@ -445,6 +457,7 @@ class Trace:
     mutations: tuple[Mutation, ...] = ()
     swap: Swap | None = None
     doubled: Doubled | None = None
+    forgotten: tuple[Forgotten, ...] = ()
     leak: Leak | None = None
     fault: Fault | None = None
     from_zeros: Fault | None = None

@@ -221,6 +221,8 @@ def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[
     elif parts & CONTEXTS:
         for shape in ((batch, 4, hidden), (batch, hidden), (4, batch, hidden)):
             yield rng.standard_normal(shape).astype("float32")
+        for width in dict.fromkeys([*sizes.of(parts)[:3], *sizes.widths[:6]]):
+            yield rng.standard_normal((batch, 4, width)).astype("float32")
         yield from (other_x, None)
     elif is_state_name(name):
         for width in sizes.widths[:3]:

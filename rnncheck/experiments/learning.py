@@ -12,10 +12,14 @@ import numpy as np
 from rnncheck.backends.base import Array, Gradients, Weight
 from rnncheck.experiments import computed, flow, gradients, growth
 from rnncheck.experiments.probes import INPUT_SCALES, THOROUGH, WINDOW, Lab, Probe, effect, louder
-from rnncheck.running.unroll import Run, different
-from rnncheck.trace import Behaviour, GradientFault, Span
+from rnncheck.running.unroll import Run, State, different
+from rnncheck.trace import Behaviour, Forgotten, GradientFault, Span
 from rnncheck.trace import Weight as Seen
 from rnncheck.usercode import source
+
+PARTS = 8
+"""Into so many parts a slot is divided at most: layers, or what is packed together."""
+LOUD = 10.0
 
 
 def fault(lab: Lab, main: Run, path: str | None) -> GradientFault:
@@ -83,6 +87,67 @@ def unread_features(lab: Lab, probe: Probe, found: Gradients) -> tuple[int, ...]
             if any(effect(left, right)):
                 return ()
     return tuple(int(number) for number in numbers)
+
+
+def forgotten(lab: Lab, main: Run, probe: Probe, found: Gradients, behaviour: Behaviour) -> Iterator[Forgotten]:
+    """The blocks of units (a layer, a half) that reach nothing while the other units of their slot do: no gradient
+    leads to them, with the weights drawn afresh neither, and other numbers there change nothing."""
+    redrawn: Gradients | None = None
+    for slot in lab.slots:
+        block = _block(_unheard(lab, found, slot)) if behaviour.read[slot] else None
+        if block is None:
+            continue
+        redrawn = redrawn or gradients.again(lab, probe)
+        if redrawn is None or _block(_unheard(lab, redrawn, slot)) != block:
+            continue
+        axis, first, last = block
+        where = np.zeros(lab.bound.rows_first(slot, probe.start.arrays[slot]).shape, bool)
+        np.moveaxis(where, axis + 1, 0)[first : last + 1] = True
+        if not any(_heard(lab, probe, start, slot, where) for start in (probe.start, lab.initial)):
+            yield Forgotten(slot, axis, first, last, _given_out(lab, main, slot, where))
+
+
+def _unheard(lab: Lab, found: Gradients, slot: int) -> Array:
+    """The units of a slot to which no gradient leads, in any row."""
+    touched = found.touched[slot]
+    if touched is None or lab.bound.rows_axis(slot) is None:
+        return np.zeros(1, bool)
+    return np.logical_not(lab.bound.rows_first(slot, touched).any(axis=0))
+
+
+def _block(units: Array) -> tuple[int, int, int] | None:
+    """The axis, the first and the last index of the units, where they are one part of equal parts along an axis."""
+    if not units.any() or units.all():
+        return None
+    for axis, size in enumerate(units.shape):
+        others = tuple(other for other in range(units.ndim) if other != axis)
+        line = np.asarray(units.all(axis=others))
+        where = np.flatnonzero(line)
+        if not len(where) or units.sum() != len(where) * units.size // size or size % len(where):
+            continue
+        if where[-1] - where[0] == len(where) - 1 and where[0] % len(where) == 0 and size // len(where) <= PARTS:
+            return axis, int(where[0]), int(where[-1])
+    return None
+
+
+def _heard(lab: Lab, probe: Probe, start: State, slot: int, where: Array) -> bool:
+    """Whether other numbers for some units of a slot change anything."""
+    bound = lab.bound
+    mine, others = (bound.rows_first(slot, array) for array in (start.arrays[slot], probe.others[slot]))
+    rng = np.random.default_rng((lab.seed, 11))
+    for values in (others, rng.standard_normal(mine.shape), LOUD * rng.standard_normal(mine.shape)):
+        changed = np.where(where, values, mine).astype(mine.dtype)
+        axis = bound.rows_axis(slot) or 0
+        other = start.with_slot(slot, np.moveaxis(changed, 0, axis))
+        if any(effect(lab.run(probe.inputs, start), lab.run(probe.inputs, other))):
+            return True
+    return False
+
+
+def _given_out(lab: Lab, main: Run, slot: int, where: Array) -> bool:
+    step = main.steps[0]
+    new = lab.bound.rows_first(slot, step.returned[slot])[where]
+    return any(output.size == new.size and not different(output.reshape(-1), new) for output in step.outputs)
 
 
 def features(lab: Lab) -> int:

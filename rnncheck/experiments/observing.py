@@ -370,6 +370,9 @@ def _trace(
         chance=chance.chance(lab, main, method.path, repeatable=repeatable) if drawing else None,
         wrong_gradients=wrong,
         doubled=order.doubled(lab, main, seen.probe, bindings, method.path) if repeatable else None,
+        forgotten=()
+        if found is None or not repeatable
+        else tuple(learning.forgotten(lab, main, seen.probe, found, behaviour)),
         swap=_swap(bound, lab, main, seen.probe, bindings, method) if all(behaviour.moves) else None,
     )
 

@@ -9,7 +9,9 @@ influence is tried again with weights drawn afresh.
 
 It is an error when the whole state is ignored; a warning for one slot of several when the code names its old
 value to no effect, or when weights lie idle with it; a note when weights drawn afresh bring it to life (a
-recurrence that starts at zero), or when a slot is only kept for the caller.
+recurrence that starts at zero), or when a slot is only kept for the caller. Units of a slot that are one part of it
+(a layer, a half of what is packed together) are told of too: in a warning where weights lie idle or where they are a
+layer whose new value is no output, else in a note.
 
 ## Why it is bad
 
@@ -44,7 +46,7 @@ from typing import TYPE_CHECKING
 
 from rnncheck.findings import Finding, Related, Severity
 from rnncheck.rules.base import Rule, at, idle_weights, listing, old_name, unused
-from rnncheck.trace import Slot, Span, Trace, Weight
+from rnncheck.trace import Forgotten, Slot, Span, Trace, Weight
 from rnncheck.usercode import rewriting, source
 
 if TYPE_CHECKING:
@@ -67,6 +69,8 @@ def check(trace: Trace) -> Iterator[Finding]:
     for slot in unread:
         if slot not in asleep and trace.built.moves[slot.index]:
             yield _one(trace, slot)
+    for units in trace.forgotten:
+        yield _units(trace, units)
 
 
 def _forgetful(trace: Trace) -> Finding:
@@ -211,6 +215,30 @@ def _one(trace: Trace, slot: Slot) -> Finding:
             "redrawn_weights": len(trace.conclusive_redraws),
             "idle_weights": [weight.name for weight in idle or partly],
         },
+        explained_by=_cause(trace),
+    )
+
+
+def _units(trace: Trace, units: Forgotten) -> Finding:
+    slot, method = trace.slots[units.slot], trace.method
+    idle = [weight for weight in trace.weights if weight.never and not weight.elsewhere]
+    among_layers = units.axis < len(slot.shape) - 1
+    severity: Severity = "warning" if idle or (among_layers and not units.given_out) else "note"
+    alone = units.first == units.last
+    span = f"Unit {units.first}" if alone else f"Units {units.first}–{units.last}"
+    where = f" along axis {units.axis + 1}" if len(slot.shape) > 1 else ""
+    name, have = old_name(trace, slot), "influences" if alone else "influence"
+    return Finding(
+        rule=RULE.id,
+        severity=severity,
+        message=f"{span}{where} of {name} {have} neither the next state nor the output of {method.name}(); the others "
+        "do.",
+        location=at(trace, method.produced[slot.index] if method.produced else None),
+        state=slot.name,
+        state_index=slot.index,
+        steps=(0, trace.last_step),
+        suggestion=f"use all of {name} where the new state is computed" if severity == "warning" else None,
+        evidence={"by_value": "never", "axis": units.axis, "units": [units.first, units.last]},
         explained_by=_cause(trace),
     )
 

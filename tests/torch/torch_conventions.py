@@ -4239,3 +4239,83 @@ class MadeBeforeTheFirstStep(nn.Module):
         for j, cell in enumerate(self.cells):
             self.H[j] = cell(input_ if j == 0 else self.H[j - 1], self.H[j])
         return self.H[-1]
+
+
+class CountsItsBatchAlongTheSecondAxis(nn.Module):
+    """Time first, which only the first state that it makes itself tells; a single step would go through as well."""
+
+    def __init__(self, input_dim, hidden_dim):
+        super().__init__()
+        self.x2g = nn.Linear(input_dim, 4 * hidden_dim)
+        self.p2g = nn.Linear(hidden_dim, 4 * hidden_dim, bias=False)
+        self.hidden_dim = hidden_dim
+
+    def forward(self, input, state):
+        if state is None:
+            B = input.size(1)
+            h, c = input.new_zeros(B, self.hidden_dim), input.new_zeros(B, self.hidden_dim)
+        else:
+            h, c = state
+        outputs = []
+        for gates in self.x2g(input).unbind(0):
+            i, f, g, o = (gates + self.p2g(h)).chunk(4, 1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+            outputs.append(h)
+        return torch.stack(outputs), [h, c]
+
+
+class BelongsToACategory(nn.Module):
+    """The category goes in first, and is no state: one tensor is declared."""
+
+    def __init__(self, input_size, hidden_size, output_size, n_categories=4):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.i2h = nn.Linear(n_categories + input_size + hidden_size, hidden_size)
+        self.i2o = nn.Linear(n_categories + input_size + hidden_size, output_size)
+
+    def initHidden(self):
+        return torch.zeros(1, self.hidden_size)
+
+    def forward(self, category, input, hidden):
+        combined = torch.cat((category, input, hidden), 1)
+        return self.i2o(combined), self.i2h(combined)
+
+
+class AttendsToWhereItLooked(nn.Module):
+    """The state is what it looked at of a padded encoding."""
+
+    def __init__(self, input_size, encoded=6, width=8):
+        super().__init__()
+        self.key, self.query, self.place = (nn.Linear(size, width) for size in (encoded, input_size, 1))
+        self.score = nn.Linear(width, 1)
+
+    def forward(self, dec_z, att_prev, enc_hs_pad):
+        T = enc_hs_pad.size(1)
+        places = self.place(att_prev.view(-1, T, 1))
+        scores = self.score(torch.tanh(self.key(enc_hs_pad) + self.query(dec_z).unsqueeze(1) + places))
+        w = torch.softmax(scores.squeeze(-1), dim=1)
+        return (w.unsqueeze(-1) * enc_hs_pad).sum(1), w
+
+
+class FiltersByConstants(nn.Module):
+    """The matrices of its model are tensors of its own, called as states are, and stay what they are."""
+
+    def __init__(self, hidden_size=8):
+        super().__init__()
+        self.A, self.H = torch.eye(2) * 0.9, torch.eye(2)
+        self.gain = nn.GRUCell(2, hidden_size)
+        self.out = nn.Linear(hidden_size, 4)
+        self.hn, self.posterior = None, None
+
+    def init_hidden(self, batch_size):
+        self.hn = torch.zeros(batch_size, self.out.in_features)
+        self.posterior = torch.zeros(batch_size, 2)
+
+    def forward(self, y):
+        prior = self.posterior @ self.A.T
+        seen = y - prior @ self.H.T
+        self.hn = self.gain(seen, self.hn)
+        gain = torch.sigmoid(self.out(self.hn)).view(-1, 2, 2)
+        self.posterior = 0.9 * prior + (gain @ seen.unsqueeze(2)).squeeze(2)
+        return self.posterior

@@ -5742,3 +5742,68 @@ class KeepsTheOldBySomeNameRepaired(KeepsTheOldBySomeName):
         low = self.below(x, low)
         high = self.above(low, high)
         return low, high
+
+
+# Of a slot one part is forgotten.
+
+
+class UpperLayerFromZeros(nn.Module):
+    """Both layers' states in one tensor; the upper one begins each step from nothing, and its weights lie idle."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.l0, self.l1 = nn.GRUCell(input_size, hidden_size), nn.GRUCell(hidden_size, hidden_size)
+
+    def forward(self, x, hx):
+        h0 = self.l0(x, hx[0])
+        h1 = self.l1(h0, torch.zeros_like(hx[1]))
+        return h1, torch.stack([h0, h1])  # expect: ignored-recurrence warning
+
+
+class UpperLayerFromZerosRepaired(UpperLayerFromZeros):
+    def forward(self, x, hx):
+        h0 = self.l0(x, hx[0])
+        h1 = self.l1(h0, hx[1])
+        return h1, torch.stack([h0, h1])
+
+
+class LowerLayerTwice(UpperLayerFromZeros):
+    """The lower layer is read for the upper one, of which something else is the output."""
+
+    def forward(self, x, hx):
+        h0 = self.l0(x, hx[0])
+        h1 = self.l1(h0, hx[0])
+        return h0 + h1, torch.stack([h0, h1])  # expect: ignored-recurrence warning
+
+
+class KeepsItsSpikesBeside(nn.Module):
+    """The spikes are kept for the caller, in one tensor with the potential."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.enter, self.again = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, state):
+        potential = 0.9 * state[1] + self.enter(x) + self.again(torch.sigmoid(state[1]))
+        spikes = torch.sigmoid(5 * potential)
+        return spikes, torch.stack([spikes, potential])
+
+
+class OldHiddenForTheCell(nn.Module):
+    """Half of what the cell computes is dropped, and the old of the other half comes back for it."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        new_h, new_c = self.cell(x, (h, c))
+        return new_h, (new_h, h)  # expect: wrong-state-structure error 1
+
+
+class OldHiddenForTheCellRepaired(OldHiddenForTheCell):
+    def forward(self, x, state):
+        h, c = state
+        new_h, new_c = self.cell(x, (h, c))
+        return new_h, (new_h, new_c)
