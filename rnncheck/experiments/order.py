@@ -92,8 +92,8 @@ def _telling(names: Sequence[Sequence[str]]) -> list[set[str]]:
 
 
 def _plain(word: str) -> str:
-    """``hx``, ``ht`` and ``hn`` are ``h``."""
-    return word[0] if re.fullmatch(r"[a-z][xtn]", word) else word
+    """``hx``, ``hy``, ``ht`` and ``hn`` are ``h``."""
+    return word[0] if re.fullmatch(r"[a-z][xytn]", word) else word
 
 
 def _handed_on(main: Run, one: int, other: int) -> bool:

@@ -135,7 +135,8 @@ NEWER = frozenset("new next updated cur curr current out t tp1 n".split())
 
 def stem(name: str) -> frozenset[str]:
     """The words of a variable but those that tell its new value from its old one."""
-    return frozenset(words(name) - NEWER - BEFORE) or frozenset([name])
+    newer = {word for word in words(name) if word in NEWER or word.rstrip("0123456789") in NEWER}
+    return frozenset(words(name) - newer - BEFORE) or frozenset([name])
 
 
 def is_state_name(name: str) -> bool:

@@ -4319,3 +4319,42 @@ class FiltersByConstants(nn.Module):
         gain = torch.sigmoid(self.out(self.hn)).view(-1, 2, 2)
         self.posterior = 0.9 * prior + (gain @ seen.unsqueeze(2)).squeeze(2)
         return self.posterior
+
+
+class GridOfTwoCells(nn.Module):
+    """The output is another cell's, and comes first: what is numbered after a state is its new value."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.embed = nn.Linear(input_size, hidden_size)
+        self.time, self.depth = nn.LSTMCell(2 * hidden_size, hidden_size), nn.LSTMCell(2 * hidden_size, hidden_size)
+
+    def forward(self, x, h_t, m_t):
+        h_d = self.embed(x)
+        h_t2, m_t2 = self.time(torch.cat([h_t, h_d], 1), (h_t, m_t))
+        h_d2, m_d2 = self.depth(torch.cat([h_t2, h_d], 1), (h_d, torch.zeros_like(h_d)))
+        return h_d2, h_t2, m_t2
+
+
+class GridOfTwoCellsOld(GridOfTwoCells):
+    def forward(self, x, h_t, m_t):
+        h_d = self.embed(x)
+        h_t2, m_t2 = self.time(torch.cat([h_t, h_d], 1), (h_t, m_t))
+        h_d2, m_d2 = self.depth(torch.cat([h_t2, h_d], 1), (h_d, torch.zeros_like(h_d)))
+        return h_d2, h_t2, m_t  # expect: returned-old-state error 1
+
+
+class NormedAndSwapped(nn.Module):
+    """Normalised, the cell is no longer linear in its old value: the names tell."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+        self.norm = nn.LayerNorm(hidden_size)
+
+    def forward(self, input, state):
+        hx, cx = state
+        i, f, g, o = self.gates(torch.cat([input, hx], 1)).chunk(4, 1)
+        cy = self.norm(f.sigmoid() * cx + i.sigmoid() * g.tanh())
+        hy = o.sigmoid() * cy.tanh()
+        return hy, (cy, hy)  # expect: swapped-states error
