@@ -244,6 +244,10 @@ class Tensors(Protocol):
     def eagerly(self) -> AbstractContextManager[None]:
         """Within the block compiled functions run line by line, so that their locals can be read."""
 
+    def one_thread(self) -> AbstractContextManager[None]:
+        """Within the block small tensors are computed by one thread: several wait for each other on a busy machine."""
+        return nullcontext()
+
     def without_gradient(self) -> AbstractContextManager[None]:
         """Within the block calls leave no gradient record."""
 

@@ -161,6 +161,15 @@ class TorchTensors(Tensors):
         return off
 
     @contextlib.contextmanager
+    def one_thread(self) -> Iterator[None]:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    @contextlib.contextmanager
     def dropping(self, cell: Any, path: str) -> Iterator[list[Dropping]]:
         watch = torch_dropout.Watch(cell, path)
         with watch:

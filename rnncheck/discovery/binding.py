@@ -108,7 +108,8 @@ def _order(
         yield shape, COMMON, "further"
     for shape in shapes[:4]:
         yield shape, COMMON, "wide"
-    for shape in shapes if settings.state is None else ():
+    # A number for each step may go in without an axis of its own.
+    for shape in (*shapes, ()) if settings.state is None else ():
         yield shape, COMMON, "layer"
 
 

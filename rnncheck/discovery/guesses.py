@@ -241,6 +241,9 @@ def asked_for(ground: Ground, guess: Guess, complaint: str) -> Iterator[Guess]:
     found, leaves = flatten(guess.value, ground.backend.is_tensor)
     # The sizes of TensorFlow 1 cannot be hashed.
     known = {tuple(map(int, tensor.shape)) for tensor in (*leaves, ground.x)}
+    if re.search(r"\bshould also be 3-D but got \(?2-D", complaint):
+        layered = [ground.zeros((1, *leaf.shape)) for leaf in leaves]
+        yield Guess(found.build(layered), "zeros", False)
     for text in re.findall(r"[(\[](\d+(?:, ?\d+)+)[)\]]", complaint)[:4]:
         shape = tuple(int(size) for size in text.split(","))
         if shape not in known and ground.batch in shape and len(shape) <= 6 and max(shape) <= 4096:

@@ -43,7 +43,7 @@ def ready(obj: Any, backend: Backend, settings: Settings, afterwards: contextlib
     refused: RnncheckError | None = None
     held: Ready | None = None
     until = time.process_time() + SECONDS
-    with backend.construction_dtype(settings.dtype):
+    with backend.construction_dtype(settings.dtype), backend.one_thread():
         tries = build.candidates(obj, settings.kwargs, backend.owns, _input_size(backend, settings), settings.batch)
         for built in tries:
             cell = backend.unwrap(built.cell)

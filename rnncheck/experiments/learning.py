@@ -103,6 +103,8 @@ def forgotten(lab: Lab, main: Run, probe: Probe, found: Gradients, behaviour: Be
         axis, first, last = block
         where = np.zeros(lab.bound.rows_first(slot, probe.start.arrays[slot]).shape, bool)
         np.moveaxis(where, axis + 1, 0)[first : last + 1] = True
+        if _moves_up(lab, main, slot, block):
+            continue
         if not any(_heard(lab, probe, start, slot, where) for start in (probe.start, lab.initial)):
             yield Forgotten(slot, axis, first, last, _given_out(lab, main, slot, where))
 
@@ -142,6 +144,18 @@ def _heard(lab: Lab, probe: Probe, start: State, slot: int, where: Array) -> boo
         if any(effect(lab.run(probe.inputs, start), lab.run(probe.inputs, other))):
             return True
     return False
+
+
+def _moves_up(lab: Lab, main: Run, slot: int, block: tuple[int, int, int]) -> bool:
+    """Whether the old values of other units came back in a block, as in a queue, of which the last falls out."""
+    axis, first, last = block
+    step, count = main.steps[-1], last - first + 1
+    old, new = (
+        np.moveaxis(lab.bound.rows_first(slot, array), axis + 1, 0)
+        for array in (step.previous[slot], step.returned[slot])
+    )
+    places = range(len(old) - count + 1)
+    return any(not different(old[at : at + count], new[first : last + 1]) for at in places if at != first)
 
 
 def _given_out(lab: Lab, main: Run, slot: int, where: Array) -> bool:

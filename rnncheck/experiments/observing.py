@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,9 @@ UNREAD_GRADIENTS = 6
 """How many more gradients are taken before a part of a weight counts as never used."""
 
 
+WIDE = 2**16
+"""So many numbers in one tensor are shared among threads."""
+
 First = tuple[Lab, Run, bool, Leak | None]
 """A recorded unroll, whether it repeats, and what keeps it from doing so."""
 
@@ -94,11 +98,20 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
     ):
         backend.seed(settings.seed)
         try:
-            return _observed(ready(obj, backend, settings, afterwards), settings)
+            found = ready(obj, backend, settings, afterwards)
+            if not _is_wide(found.bound):
+                afterwards.enter_context(backend.one_thread())
+            return _observed(found, settings)
         except NoNextState as error:
             misfit = error.misfit
             trace, called = ended.misfit(misfit, settings)
             return Observed(trace, error.built, misfit.shape, misfit.bound.input_dtype, called)
+
+
+def _is_wide(bound: Bound) -> bool:
+    """Whether several threads are worth their while."""
+    sizes = [math.prod(weight.shape) for weight in bound.backend.weights(bound.cell)]
+    return max([*sizes, *(math.prod(leaf.shape) for leaf in bound.initial)], default=0) >= WIDE
 
 
 def _observed(found: Ready, settings: Settings) -> Observed:

@@ -118,6 +118,7 @@ def picture(cell: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Any]
         },
         "torch": torch.get_rng_state().numpy().copy(),
         "dtype": torch.get_default_dtype(),
+        "threads": torch.get_num_threads(),
         "grad": torch.is_grad_enabled(),
     }
 
@@ -165,3 +166,13 @@ def test_the_garbage_collector_takes_what_it_took(tmp_path: Path, frozen: bool) 
         assert (gc.get_freeze_count() > 0) == frozen
     finally:
         gc.unfreeze()
+
+
+def test_as_many_threads_work_as_before() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        rnncheck.check(Plain, backend="torch")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -4358,3 +4358,40 @@ class NormedAndSwapped(nn.Module):
         cy = self.norm(f.sigmoid() * cx + i.sigmoid() * g.tanh())
         hy = o.sigmoid() * cy.tanh()
         return hy, (cy, hy)  # expect: swapped-states error
+
+
+class CoreWithoutAHiddenSize(nn.Module):
+    """How wide h and c are only the layer knows, which wants an axis of layers too."""
+
+    def __init__(self, state_space=4, action_space=2):
+        super().__init__()
+        self.enter, self.lstm = nn.Linear(state_space, 16), nn.LSTM(16, 16, batch_first=True)
+        self.leave = nn.Linear(16, action_space)
+
+    def forward(self, x, h, c):
+        x, (h, c) = self.lstm(torch.relu(self.enter(x)), (h, c))
+        return self.leave(x), h, c
+
+
+class OneNumberAStep(nn.Module):
+    """A curve goes in, (batch, time), and is split into its steps."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.linear = nn.LSTMCell(1, 20), nn.Linear(20, 1)
+
+    def forward(self, input, future=0):
+        outputs, h_t, c_t = [], input.new_zeros(input.size(0), 20), input.new_zeros(input.size(0), 20)
+        for input_t in input.split(1, dim=1):
+            h_t, c_t = self.lstm(input_t, (h_t, c_t))
+            outputs.append(self.linear(h_t))
+        return torch.cat(outputs, dim=1)
+
+
+class OneNumberAStepAfresh(OneNumberAStep):
+    def forward(self, input, future=0):  # expect: ignored-recurrence error
+        outputs, h_t, c_t = [], input.new_zeros(input.size(0), 20), input.new_zeros(input.size(0), 20)
+        for input_t in input.split(1, dim=1):
+            h, _ = self.lstm(input_t, (h_t, c_t))
+            outputs.append(self.linear(h))
+        return torch.cat(outputs, dim=1)

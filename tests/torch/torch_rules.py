@@ -5776,6 +5776,13 @@ class LowerLayerTwice(UpperLayerFromZeros):
         return h0 + h1, torch.stack([h0, h1])  # expect: ignored-recurrence warning
 
 
+class LowerLayerTwiceRepaired(UpperLayerFromZeros):
+    def forward(self, x, hx):
+        h0 = self.l0(x, hx[0])
+        h1 = self.l1(h0, hx[1])
+        return h0 + h1, torch.stack([h0, h1])
+
+
 class KeepsItsSpikesBeside(nn.Module):
     """The spikes are kept for the caller, in one tensor with the potential."""
 
