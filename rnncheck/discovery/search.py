@@ -125,9 +125,10 @@ class Search:
         # A product with its own transpose, (batch, 1, width), sums over the rows of what has no axis of time.
         matrices = callee.form.layout == "rows" and any(len(leaf.shape) > len(self.shape) + 1 for leaf in bound.initial)
         # What takes a sequence alone may leave the loop over it to a part.
-        sequence = callee.form.over_time or steps.runs_over_time(callee) or self._stacks(bound)
+        sequence = callee.form.over_time or steps.runs_over_time(callee)
+        stacks = not (sequence or matrices) and self._stacks(bound)
         turned = [form for form in steps.ordered(forms, callee) if form.over_time and form != callee.form]
-        others = turned if (sequence or matrices) and not told else []
+        others = turned if (sequence or matrices or stacks) and not told else []
         # By the number of a layer, a row of (batch, width) would be taken.
         if steps.takes_layers(callee):
             others = [callee.form, *others]
@@ -135,7 +136,7 @@ class Search:
             return bound
         for form in others:
             for ground in self._filled(dataclasses.replace(callee, form=form), "likely"):
-                states = guesses(ground, wide=False)
+                states = iter(()) if stacks else guesses(ground, wide=False)
                 if form == callee.form:
                     # A pair would do for one part that is taken by its number.
                     states = iter(sorted(states, key=lambda other: self._size(other) != self._size(guess)))
@@ -154,8 +155,10 @@ class Search:
         if usage.reset_attributes(type(self.cell), by_constructor=False) & set(held.state.names()):
             return False
         before, x = [self.backend.numpy(leaf) for leaf in bound.initial], self._inputs(held.form, 1)
+        restore = self.backend.snapshot(self.cell).restore
         _, _, after = bound.split(self._attempt(bound.callee, x, held.state.build(bound.state(before))))
         moved = not all(equal(one, self.backend.numpy(leaf)) for one, leaf in zip(before, after))
+        restore()
         try:
             return not moved and layers.remembers(bound, self.settings.seed, self.shape) is True
         except CallError:
@@ -164,8 +167,9 @@ class Search:
     def _stacks(self, bound: Bound) -> bool:
         """Whether an output has more axes than the input, as one step of a sequence that it was not meant to be."""
         state = bound.convention.state.build(bound.state([self.backend.numpy(leaf) for leaf in bound.initial]))
-        x = self._inputs(bound.form, 1)
+        x, restore = self._inputs(bound.form, 1), self.backend.snapshot(self.cell).restore
         outputs = flatten(bound.split(self._attempt(bound.callee, x, state))[0], self.backend.is_tensor)[1]
+        restore()
         return any(len(tensor.shape) > len(x.shape) for tensor in outputs)
 
     def _size(self, guess: Guess) -> int:

@@ -44,7 +44,7 @@ from rnncheck.experiments.ended import frame, slot_steps, with_what_ran
 from rnncheck.experiments.probes import Lab, Probe
 from rnncheck.experiments.tail import Tail, beyond, moved_late, with_updates
 from rnncheck.running import layers, rows
-from rnncheck.running.unroll import Run, State
+from rnncheck.running.unroll import Run, State, different
 from rnncheck.settings import Settings
 from rnncheck.trace import (
     Behaviour,
@@ -160,6 +160,10 @@ def _refuse_switched_off(lab: Lab, main: Run) -> None:
     told = {switch for name in signature.states for switch in usage.switches(function, name)}
     off = sorted((name, value) for name, value in told if bool(getattr(callee.cell, name, value)) is not value)
     if not told or len(off) < len(told) or any(name == "training" for name, _ in off):
+        return
+    other = State(lab.initial.structure, [np.ones_like(array) for array in lab.initial.arrays])
+    outputs = main.steps[0].outputs
+    if not outputs or any(map(different, lab.run(lab.inputs[:1], other).steps[0].outputs, outputs)):
         return
     name, value = off[0]
     names = [parameter.name for parameter in constructor_of(type(callee.cell)).parameters]
