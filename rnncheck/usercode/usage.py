@@ -257,7 +257,7 @@ def takes_sequence(function: ast.FunctionDef, parameter: str) -> bool:
             return True
         if not isinstance(node, ast.Assign) or not _taken_of(node.value, parameter):
             continue
-        if _takes_length(node.targets[0], ast.unparse(node.value), name):
+        if _lengths(node.targets[0], ast.unparse(node.value), name):
             return True
     return False
 
@@ -275,32 +275,33 @@ def _taken_of(node: ast.expr, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
 
 
-def _takes_length(target: ast.expr, value: str, name: str) -> bool:
-    """Whether an assignment names the number of steps in the input: one of three sizes, or one size."""
+def _lengths(target: ast.expr, value: str, name: str) -> list[int]:
+    """Which of the first two axes of the input an assignment calls the number of its steps: of three sizes, or one."""
     if re.fullmatch(rf"{name}\.(shape|size\(\))", value):
         parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else []
-        return len(parts) == 3 and any(LENGTH.search(ast.unparse(part)) for part in parts[:2])
-    one = re.fullmatch(rf"{name}\.(shape\[[01]\]|size\([01]\))", value)
-    return one is not None and LENGTH.search(ast.unparse(target)) is not None
+        return [axis for axis, part in enumerate(parts[:2]) if len(parts) == 3 and LENGTH.search(ast.unparse(part))]
+    axis = _one_size(value, name)
+    return [axis] if axis is not None and LENGTH.search(ast.unparse(target)) else []
+
+
+def _one_size(value: str, name: str) -> int | None:
+    """The axis, of the first two, whose size an expression takes."""
+    one = re.fullmatch(rf"{name}\.(?:shape\[([01])\]|size\(([01])\))", value)
+    return int(one[1] or one[2]) if one is not None else None
 
 
 @functools.lru_cache(maxsize=256)
 def time_axis(function: ast.FunctionDef, parameter: str) -> int | None:
     """Which of the first two axes of its input a method calls the sequence's length; None where it does not say."""
+    name = re.escape(parameter)
     for node in _own(function):
         if not isinstance(node, ast.Assign) or not _taken_of(node.value, parameter):
             continue
         target, value = node.targets[0], ast.unparse(node.value)
-        parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else []
-        if re.fullmatch(rf"{re.escape(parameter)}\.(shape|size\(\))", value) and len(parts) == 3:
-            found = [axis for axis, part in enumerate(parts[:2]) if LENGTH.search(ast.unparse(part))]
-            if len(found) == 1:
-                return found[0]
-        one = re.fullmatch(rf"{re.escape(parameter)}\.(?:shape\[([01])\]|size\(([01])\))", value)
-        axis = int(one[1] or one[2]) if one is not None else None
-        if axis is not None and LENGTH.search(ast.unparse(target)):
-            return axis
-        if axis == 1 and BATCH.fullmatch(ast.unparse(target)):
+        found = _lengths(target, value, name)
+        if len(found) == 1:
+            return found[0]
+        if _one_size(value, name) == 1 and BATCH.fullmatch(ast.unparse(target)):
             return 0
     return None
 
