@@ -58,7 +58,7 @@ def states(
 
 def restart(cell: Any, batch: int, x: Any, known: Mapping[str, Any]) -> None:
     """Let the cell put its first state for ``batch`` rows on itself, where it has a method for that."""
-    for name in _named(cell, lambda name: is_reset_name(name) or words(name) == {"set", "batch", "size"}):
+    for name in _named(cell, is_reset_name):
         next(_answers(getattr(cell, name), batch, x, known), None)
 
 

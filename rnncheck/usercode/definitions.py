@@ -186,6 +186,8 @@ def is_graph_name(name: str) -> bool:
 def is_reset_name(name: str) -> bool:
     """Whether a method of this name begins a new sequence."""
     parts = words(name)
+    if parts == {"set", "batch", "size"}:
+        return True
     return bool(parts & RESETTING) and (len(parts) == 1 or bool(parts & STATE_WORDS)) and not parts & NOT_STATES
 
 
