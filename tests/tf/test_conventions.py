@@ -50,5 +50,14 @@ def test_of_two_names_of_a_new_value_that_of_its_slot_is_said() -> None:
     assert finding.suggestion == "return {'stoch': prior['stoch'], 'deter': deter} as the new state"
 
 
-def test_a_layer_that_says_that_it_hands_out_no_state_is_called_as_one() -> None:
-    assert check(keras.layers.LSTM, backend="tf").convention == "(sequences[:, None]) -> output"
+class ToldOfStates(keras.layers.LSTM):
+    told = 0
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+        ToldOfStates.told += initial_state is not None
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+
+def test_on_a_layer_that_says_that_it_hands_out_no_state_none_is_tried() -> None:
+    assert check(ToldOfStates, backend="tf", kwargs={"units": 8}).convention == "(sequences[:, None]) -> output"
+    assert ToldOfStates.told == 0

@@ -168,11 +168,27 @@ def test_the_garbage_collector_takes_what_it_took(tmp_path: Path, frozen: bool) 
         gc.unfreeze()
 
 
-def test_as_many_threads_work_as_before() -> None:
+class CountsThreads(nn.Module):
+    seen: set[int] = set()
+
+    def __init__(self, input_size: int = 5, hidden_size: int = 8) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+        self.seen.add(torch.get_num_threads())
+        return self.cell(x, h)
+
+
+def test_one_thread_works_on_a_small_cell_and_as_many_as_before_afterwards() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
+    CountsThreads.seen.clear()
     try:
-        rnncheck.check(Plain, backend="torch")
+        rnncheck.check(CountsThreads, backend="torch")
+        assert CountsThreads.seen == {1}
         assert torch.get_num_threads() == 2
+        rnncheck.check(CountsThreads, backend="torch", kwargs={"hidden_size": 256})
+        assert CountsThreads.seen == {1, 2}
     finally:
         torch.set_num_threads(before)
