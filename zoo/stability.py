@@ -23,9 +23,6 @@ from run import code
 import rnncheck
 from zoo import Entry, Seen, entries
 
-FIRST, TOGETHER = 20, 180
-"""How many seeds one process tries: at first those of ``make zoo``, then so many at a time."""
-
 
 @dataclass(frozen=True)
 class Stability:
@@ -59,12 +56,6 @@ def samples() -> Iterator[Entry]:
     for backend in ("tf", "torch"):
         for path in sorted((ROOT / "sample_cells" / backend).glob("*.py")):
             yield Entry("sample_cells", str(path), backend, path.stem, "", "")
-
-
-def parts(seeds: int) -> list[range]:
-    """The seeds that are tried together."""
-    starts = [0, *range(FIRST, seeds, TOGETHER)]
-    return [range(start, stop) for start, stop in zip(starts, [*starts[1:], seeds])]
 
 
 def words_of(kept: Kept, entry: Entry, seeds: range | None, limit: float) -> list[str]:
@@ -111,13 +102,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--only", action="append", help="packages, or sample_cells; repeatable")
-    parser.add_argument("--limit", type=float, default=1800, help="seconds that one process may take")
+    parser.add_argument("--limit", type=float, default=3600, help="seconds that one process may take")
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
     given = parser.parse_args()
     kept = Kept()
     chosen = [item for item in (*samples(), *entries()) if not given.only or item.package in given.only]
-    # Some seeds of every entry before more of any.
-    asked = [(entry, seeds) for seeds in (None, *parts(given.seeds)) for entry in chosen]
+    asked = [(entry, seeds) for seeds in (None, range(given.seeds)) for entry in chosen]
     with ThreadPoolExecutor(given.jobs) as pool:
         answers = list(pool.map(lambda one: words_of(kept, one[0], one[1], given.limit), asked))
     counts: dict[str, Counter[str]] = {}

@@ -17,15 +17,6 @@ OTHER = Entry("brc", "brc_pytorch.modules:NBRC", "torch", "clean", "", "")
 SAID = Seen("findings", (("batch-leak", "error", None),), "(x, h) -> h'")
 
 
-@pytest.mark.parametrize("seeds", [1, 20, 21, 50, 200])
-def test_every_seed_is_asked_once(seeds: int) -> None:
-    assert [seed for part in stability.parts(seeds) for seed in part] == list(range(seeds))
-
-
-def test_the_seeds_of_the_zoo_are_a_part() -> None:
-    assert stability.parts(200)[0] == range(20)
-
-
 class Asked:
     """Counts what is asked of rnncheck, and answers."""
 
@@ -54,6 +45,8 @@ def test_what_was_said_is_not_asked_again_but_of_another_version(
     assert asked.times == 2
     kept.under(OTHER, range(2), 9)
     kept.under(ENTRY, range(3), 9)
+    assert asked.times == 4
+    assert Kept(tmp_path / "answers.jsonl").under(ENTRY, range(1), 9) == [Answer(SAID, 0.5)]
     assert asked.times == 4
     monkeypatch.setattr(answers, "_version", lambda: "another")
     Kept(tmp_path / "answers.jsonl").typed(ENTRY, 9)
