@@ -6,15 +6,18 @@ user's file, and at each line notes which local variables were bound to another 
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import operator
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any
+
+from rnncheck.usercode import source
 
 Key = tuple[str, int, int, int]
 
@@ -175,12 +178,17 @@ class _Watcher:
             self.record.helpers.add(Helper(frame.f_code.co_firstlineno, last, caller.f_lineno, number))
 
 
+NESTED = 8
+"""Of how many blocks within each other the innermost return is found."""
+
+
 class _Frame:
     """The local variables of one running frame, compared from line to line."""
 
     def __init__(self, watcher: _Watcher, frame: FrameType, number: int) -> None:
         self.watcher, self.number = watcher, number
         self.line = frame.f_lineno
+        self.past: deque[int] = deque(maxlen=NESTED)
         self.arguments = self._variables(frame)
         self.known = {name: id(value) for name, value in self.arguments.items()}
         self.versions = {name: _version(value) for name, value in self.arguments.items()}
@@ -191,15 +199,25 @@ class _Frame:
         self.watcher.look(self.line)
         self.watcher.record.lines.add(frame.f_lineno)
         if event == "return":
-            variables = self._variables(frame)
+            variables, line = self._variables(frame), self._left_at(frame)
             if self.number != METHOD:
                 # What a helper computes in its return statement has no name.
                 for _, tensor in self._tensors(argument):
                     if not any(tensor is value for value in variables.values()):
-                        self.watcher.record.bindings.append(Binding("", frame.f_lineno, tensor, self.number))
-            self.watcher.record.returns[self.number] = Return(self.number, frame.f_lineno, argument, variables)
+                        self.watcher.record.bindings.append(Binding("", line, tensor, self.number))
+            self.watcher.record.returns[self.number] = Return(self.number, line, argument, variables)
         self.line = frame.f_lineno
+        self.past.append(self.line)
         return self.step
+
+    def _left_at(self, frame: FrameType) -> int:
+        """The line of the return statement, also where Python runs the ``with`` around it once more to leave it."""
+        path = frame.f_code.co_filename
+        for line in (frame.f_lineno, *reversed(self.past)):
+            found = source.statement(path, line)
+            if not isinstance(found, (ast.With, ast.AsyncWith)):
+                return line if isinstance(found, ast.Return) else frame.f_lineno
+        return frame.f_lineno
 
     def _compare(self, frame: FrameType) -> None:
         record = self.watcher.record

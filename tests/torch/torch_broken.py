@@ -432,3 +432,19 @@ class ForgetsItsLargestGate(nn.Module):
 
 def factory():
     return ReturnsOldH(3, 4)
+
+
+class ReturnsInsideAWith(nn.Module):
+    """Python runs the line of the ``with`` once more to leave it."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def forward(self, x, state):
+        with torch.enable_grad(), torch.autograd.profiler.record_function("lstm"):
+            h, c = state
+            i, f, g, o = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
+            new_c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            new_h = o.sigmoid() * new_c.tanh()
+            return new_h, (new_h, c)  # expect: returned-old-state error 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
@@ -118,3 +119,20 @@ def test_what_has_no_python_code_is_called_without_a_record() -> None:
     with recording(code_of(len), is_tensor) as kept:
         len([])
     assert kept.bindings == []
+
+
+def test_a_return_within_a_with_has_its_own_line() -> None:
+    def step(x: Value) -> Value:
+        with contextlib.nullcontext(), contextlib.suppress(KeyError):
+            x = Value()
+            with contextlib.nullcontext():
+                return x
+
+    def ends_with_a_with(x: Value) -> None:
+        with contextlib.nullcontext():
+            x = Value()
+
+    kept, start = record(step, Value())
+    assert kept.return_line == start + 4
+    kept, start = record(ends_with_a_with, Value())
+    assert kept.return_line == start + 1
