@@ -94,9 +94,16 @@ def expression(text: str) -> Expression | None:
         return None
     callees = [node.func for node in nodes if isinstance(node, ast.Call)]
     dotted = [node for node in nodes if isinstance(node, ast.Attribute)]
-    if not all(_dotted(node) for node in (*callees, *dotted)) or not (callees or dotted):
+    if not all(_begins_with_a_name(node) for node in (*callees, *dotted)) or not (callees or dotted):
         return None
     return Expression(text.strip())
+
+
+def _begins_with_a_name(node: ast.expr) -> bool:
+    """As ``torch.zeros(3).long`` does, in which a method of what a call made is named."""
+    while isinstance(node, (ast.Attribute, ast.Call)):
+        node = node.value if isinstance(node, ast.Attribute) else node.func
+    return isinstance(node, ast.Name)
 
 
 def _dotted(node: ast.expr) -> list[str] | None:
@@ -111,10 +118,13 @@ def _value(node: ast.expr, scope: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, (ast.Name, ast.Attribute)):
-        return _named(_dotted(node) or [], scope)
+        parts = _dotted(node)
+        if parts is None and isinstance(node, ast.Attribute):
+            return getattr(_value(node.value, scope), node.attr)
+        return _named(parts or [], scope)
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        parts = [_value(part, scope) for part in node.elts]
-        return parts if isinstance(node, ast.List) else tuple(parts) if isinstance(node, ast.Tuple) else set(parts)
+        values = [_value(part, scope) for part in node.elts]
+        return values if isinstance(node, ast.List) else tuple(values) if isinstance(node, ast.Tuple) else set(values)
     if isinstance(node, ast.Dict):
         keys = [None if key is None else _value(key, scope) for key in node.keys]
         return dict(zip(keys, (_value(part, scope) for part in node.values)))

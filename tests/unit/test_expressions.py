@@ -45,6 +45,8 @@ def test_a_value_is_a_literal_an_expression_or_text(text: str, value: Any) -> No
         ("{'a': os.sep, 'b': (collections.OrderedDict(),)}", {"a": os.sep, "b": (collections.OrderedDict(),)}),
         ("xml.dom.minidom.Node.ELEMENT_NODE", 1),
         ("Own(3)", "own 3"),
+        ("Own(3).upper()", "OWN 3"),
+        ("fractions.Fraction(1, 3).denominator", 3),
         ("range(2, 4)", range(2, 4)),
         ("no_such_module.thing", "no_such_module.thing"),
         ("os.path.no_such_name", "os.path.no_such_name"),
