@@ -17,6 +17,7 @@ from rnncheck.errors import InternalError, RnncheckError
 from rnncheck.findings import Finding, Outcome, Problem, Report, Result, State, TimelineEntry
 from rnncheck.isolation.announcements import Announce, Step
 from rnncheck.isolation.as_before import as_before
+from rnncheck.rules.base import listing
 from rnncheck.rules.ignored_recurrence import UNKNOWN
 from rnncheck.run import apply
 from rnncheck.settings import Settings
@@ -25,6 +26,7 @@ from rnncheck.unchecked import given, no_verdict
 from rnncheck.usercode import usertrace
 
 if TYPE_CHECKING:
+    from rnncheck.backends.base import Backend
     from rnncheck.experiments.observing import Observed
     from rnncheck.trace import Trace
 
@@ -137,9 +139,30 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
         outcomes=outcomes,
         timeline=tuple(_timeline(trace)),
         influence=_influence(trace),
-        remarks=(*loaded.remarks, *suppression.remarks(trace, findings)),
+        remarks=(
+            *loaded.remarks,
+            *_drawn(observed),
+            *suppression.remarks(trace, findings),
+            *_without_lines(observed, backend, findings),
+        ),
         error=problem,
     )
+
+
+def _drawn(observed: Observed) -> Iterator[str]:
+    if observed.drawn:
+        names, them = listing(observed.drawn), "it was" if len(observed.drawn) == 1 else "they were"
+        yield (
+            f"Nobody wrote any numbers to {names}, and for this check {them} drawn at random: initialise "
+            f"{'it' if len(observed.drawn) == 1 else 'them'} in the constructor."
+        )
+
+
+def _without_lines(observed: Observed, backend: Backend, findings: Sequence[Finding]) -> Iterator[str]:
+    """How to have the lines of findings that have none, where the cell runs compiled."""
+    how = backend.compiled(backend.unwrap(observed.built.cell))
+    if how is not None and any(finding.location.line is None for finding in findings):
+        yield how
 
 
 def _unfinished(outcomes: Sequence[Outcome], trace: Trace, settings: Settings) -> Problem | None:

@@ -99,6 +99,8 @@ class Structure:
 
 
 LEAF = Structure("leaf")
+DEPTH = 3
+"""How deep within each other objects are searched for tensors."""
 
 
 @functools.lru_cache(maxsize=256)
@@ -151,6 +153,31 @@ def flatten(value: Any, is_leaf: Callable[[Any], bool]) -> tuple[Structure, list
         return Structure("constant", constant=item)
 
     return visit(value), leaves
+
+
+def beside(found: Structure, is_leaf: Callable[[Any], bool]) -> list[Any]:
+    """The leaves within objects of other kinds than containers, as a distribution that was returned keeps its mean."""
+    leaves: list[Any] = []
+    seen: set[int] = set()
+
+    def visit(part: Structure, depth: int) -> None:
+        for child in part.children:
+            visit(child, depth)
+        item = part.constant
+        plain = isinstance(getattr(item, "__dict__", None), dict) and not isinstance(item, (type, types.ModuleType))
+        if part.kind != "constant" or not plain or callable(item) or id(item) in seen or depth == DEPTH:
+            return
+        seen.add(id(item))
+        for value in vars(item).values():
+            inner, tensors = flatten(value, is_leaf)
+            for tensor in tensors:
+                if id(tensor) not in seen:
+                    seen.add(id(tensor))
+                    leaves.append(tensor)
+            visit(inner, depth + 1)
+
+    visit(found, 0)
+    return leaves
 
 
 def _plain(item: Any, base: type) -> type:

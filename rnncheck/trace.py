@@ -423,14 +423,14 @@ class SharedNorm:
 class Trace:
     """All that was seen of one cell; see the classes above for each part. ``library`` is what it is written with.
 
-    ``steps`` are the first timesteps, with their arrays, ``later`` those beyond them.
-    ``kind`` is ``layer`` for what runs over a whole sequence and takes no state: it has no slots, and ``memory`` tells
-    whether an early step reached a later output. ``row_leak`` is how much other rows of the batch changed a row,
-    at the statement ``row_span``, ``graph`` that they are the nodes of a graph. ``decay`` is by how much the gradient
-    through the state shrinks at every step, where that is less than a thousandth. ``unread`` are the features of the
-    input that reach nothing, first named at ``taken``, ``features`` the number of all. ``asleep``: ordinary inputs
-    never move the state from its start, and no gradient can change that. ``from_zeros`` is what kept the cell from
-    being run from the zeros that it would have started from.
+    ``steps`` are the first timesteps, with their arrays, ``later`` those beyond them. ``kind`` is ``layer`` for what
+    runs over a whole sequence and takes no state: it has no slots. Of what runs over one, ``memory`` tells whether an
+    early step reached a later output, ``cut_within`` that no gradient leads back to it from there. ``row_leak`` is
+    how much other rows of the batch changed a row, at the statement ``row_span``, ``graph`` that they are the nodes
+    of a graph. ``decay`` is by how much the gradient through the state shrinks at every step, where that is less than
+    a thousandth. ``unread`` are the features of the input that reach nothing, first named at ``taken``, ``features``
+    the number of all. ``asleep``: ordinary inputs never move the state from its start, and no gradient can change
+    that. ``from_zeros`` is what kept the cell from being run from the zeros that it would have started from.
     """
 
     backend: str
@@ -452,6 +452,7 @@ class Trace:
     row_leak: float | None = None
     graph: bool = False
     memory: bool | None = None
+    cut_within: bool = False
     row_span: Span | None = None
     cuts: tuple[Cut, ...] = ()
     mutations: tuple[Mutation, ...] = ()

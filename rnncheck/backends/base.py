@@ -20,7 +20,7 @@ from rnncheck.backends.kept import places
 from rnncheck.backends.snapshot import Restore, Snapshot
 from rnncheck.backends.surroundings import remember
 from rnncheck.errors import UsageError
-from rnncheck.structure import flatten
+from rnncheck.structure import LEAF, beside, flatten
 from rnncheck.trace import equal, rms
 from rnncheck.usercode.definitions import is_framework
 
@@ -313,6 +313,33 @@ class Backend(Tensors, Protocol):
         """What a user calls for one step: the cell itself, unless another method is meant."""
         called: Callable[..., Any] = cell if method == self.method_of(cell) else getattr(cell, method)
         return called
+
+    def refuse_unfinished(self, cell: Any) -> None:
+        """Raise BackendError for a cell that its constructor has left without what the framework keeps on it."""
+        return
+
+    def given_out(self, output: Any) -> list[Tensor]:
+        """The tensors of an output, those of a distribution included."""
+        found, leaves = flatten(output, self.is_tensor)
+        if found is LEAF:
+            return leaves
+        return [*leaves, *beside(found, lambda part: self.is_tensor(part) and not self.is_weight(part))]
+
+    def constructing(self) -> AbstractContextManager[None]:
+        """What is constructed within the block, and what nobody writes to its memory is seen of it."""
+        return nullcontext()
+
+    def draw_unwritten(self, cell: Any, seed: int) -> list[str]:
+        """Give random numbers to the weights that the constructor left as their memory happened to be; their names."""
+        return []
+
+    def takes_none(self, cell: Any, method: str, argument: str) -> bool:
+        """Whether None may be passed to a step for one of its arguments, at least to see it refused."""
+        return True
+
+    def compiled(self, cell: Any) -> str | None:
+        """Where a step runs compiled, so that none of its lines is seen: what to do for them."""
+        return None
 
     def prepare(self, cell: Any, input_shape: tuple[int, ...]) -> None:
         """Put the cell into evaluation mode, built for inputs ``(batch, *input shape)`` as the framework's own

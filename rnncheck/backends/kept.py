@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from rnncheck.usercode.definitions import is_framework
 
 if TYPE_CHECKING:
     from rnncheck.backends.base import Backend
@@ -85,4 +88,12 @@ def _plain(value: Any) -> Any:
         return tuple(map(_plain, value))
     if isinstance(value, list):
         return [_plain(part) for part in value]
-    return {key: _plain(part) for key, part in value.items()} if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    parts = {key: _plain(part) for key, part in value.items()}
+    if type(value) is dict or is_framework(type(value)):
+        return parts
+    # The user's own may have attributes besides.
+    own = copy.copy(value)
+    dict.update(own, parts)
+    return own

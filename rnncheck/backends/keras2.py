@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from rnncheck.backends.base import Tensor
+from rnncheck.backends.base import Tensor, Weight
 from rnncheck.backends.keras_layers import KerasLayers
 from rnncheck.backends.snapshot import Restore
 from rnncheck.backends.tensorflow import TensorFlowTensors
 from rnncheck.backends.tf1_variables import VariableStores
+from rnncheck.errors import BackendError
 from rnncheck.usercode.definitions import is_framework
 
 SOURCES = {"tf_keras": "tf_keras.src", "tensorflow.python.keras": "tensorflow.python.keras"}
@@ -94,6 +96,17 @@ class Keras2(KerasLayers, TensorFlowTensors):
 
     def drivers(self, cell: Any) -> tuple[str, ...]:
         return () if _is_tf1(cell) else super().drivers(cell)
+
+    def driven(self, cell: Any, driver: str, inputs: Sequence[Tensor], state: Any | None) -> tuple[list[Any], Any]:
+        """Of a cell for images ``state_size`` is its channels, and another layer drives it."""
+        if len(inputs[0].shape) > 2:
+            raise BackendError(f"{driver} is not for images.")
+        return super().driven(cell, driver, inputs, state)
+
+    def weights(self, cell: Any) -> list[Weight]:
+        """TensorFlow 1 trains and keeps every variable of its graph, whatever object it is set on."""
+        found = super().weights(cell)
+        return [dataclasses.replace(weight, registered=True) for weight in found] if _is_tf1(cell) else found
 
     def declares_state_size(self, cell: Any) -> bool | None:
         """``dynamic_rnn`` asks for a state_size only where no initial_state is given."""

@@ -150,6 +150,17 @@ class TorchTensors(Tensors):
                 torch.mps.set_rng_state(mps)
             restore()
 
+    def takes_none(self, cell: Any, method: str, argument: str) -> bool:
+        # TorchScript takes None for a tensor, and then fails in every other call that this process makes of it.
+        schema = getattr(getattr(cell, method, None), "schema", None)
+        typed = {item.name: item.type for item in schema.arguments} if schema is not None else {}
+        return bool(typed.get(argument) != torch._C.TensorType.get())
+
+    def compiled(self, cell: Any) -> str | None:
+        if not isinstance(cell, torch.jit.ScriptModule):
+            return None
+        return "TorchScript shows none of the lines that it runs: PYTORCH_JIT=0 rnncheck ... tells them too."
+
     def eagerly(self) -> contextlib.AbstractContextManager[None]:
         if "torch._dynamo" not in sys.modules:
             return contextlib.nullcontext()
@@ -313,7 +324,7 @@ def _home(cell: Any) -> torch.device:
 
 def _way_back(cell: torch.nn.Module) -> Restore:
     """Puts a module's tensors and their gradients back where they lie now, the very same memory."""
-    registries = [getattr(part, name) for part in cell.modules() for name in ("_parameters", "_buffers")]
+    registries = [getattr(part, name) for part in torch.nn.Module.modules(cell) for name in ("_parameters", "_buffers")]
     known = [(registry, dict(registry.items())) for registry in registries]
     tensors = [tensor for _, registry in known for tensor in registry.values() if tensor is not None]
     tensors = [tensor for tensor in tensors if not torch.nn.parameter.is_lazy(tensor)]

@@ -71,7 +71,7 @@ class Snapshot:
         elif isinstance(value, random.Random):
             seen.add(id(value))
             self._contents.append((value, value.getstate()))
-        elif hasattr(value, "manual_seed") and hasattr(value, "get_state"):
+        elif hasattr(type(value), "manual_seed") and hasattr(type(value), "get_state"):
             seen.add(id(value))
             self._randomness.append(functools.partial(value.set_state, value.get_state()))
         elif _is_own(value):

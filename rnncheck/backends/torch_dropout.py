@@ -38,7 +38,9 @@ class Watch(TorchFunctionMode):  # type: ignore[misc]
     def __init__(self, cell: Any, path: str) -> None:
         super().__init__()
         self.path, self.found = path, list[Dropping]()
-        self.modules = {id(module) for module in cell.modules()} if isinstance(cell, torch.nn.Module) else set()
+        self.modules = (
+            {id(module) for module in torch.nn.Module.modules(cell)} if isinstance(cell, torch.nn.Module) else set()
+        )
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

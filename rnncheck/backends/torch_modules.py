@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from torch.nn import Module
 
 from rnncheck.backends import providers
 from rnncheck.backends.attributes import walk
@@ -25,7 +28,40 @@ class TorchModules(TorchTensors, Backend):
     library = "torch.nn"
 
     def owns(self, obj: Any) -> bool:
-        return issubclass(obj, torch.nn.Module) if isinstance(obj, type) else isinstance(obj, torch.nn.Module)
+        return issubclass(obj, Module) if isinstance(obj, type) else isinstance(obj, Module)
+
+    def refuse_unfinished(self, cell: Any) -> None:
+        if (
+            isinstance(cell, Module)
+            and "_parameters" not in vars(cell)
+            and not isinstance(cell, torch.jit.ScriptModule)
+        ):
+            raise BackendError(
+                f"{type(cell).__name__}.__init__() does not call super().__init__(): PyTorch can keep nothing of it.",
+                hint="Call super().__init__() on its first line.",
+            )
+
+    @contextlib.contextmanager
+    def constructing(self) -> Iterator[None]:
+        """What nobody writes is NaN. As ``torch.use_deterministic_algorithms`` does, which imports a compiler first."""
+        if torch.are_deterministic_algorithms_enabled():
+            yield
+            return
+        torch._C._set_deterministic_algorithms(True, warn_only=True)
+        try:
+            yield
+        finally:
+            torch._C._set_deterministic_algorithms(False)
+
+    def draw_unwritten(self, cell: Any, seed: int) -> list[str]:
+        drawn = []
+        for number, weight in enumerate(self.weights(cell)):
+            if math.isnan(weight.tensor.detach().sum().item()):
+                rng = np.random.default_rng((seed, 500 + number))
+                scale = 1 / math.sqrt(max(weight.shape[-1:], default=1) or 1)
+                weight.assign((scale * rng.standard_normal(weight.shape)).astype("float32"))
+                drawn.append(weight.name)
+        return drawn
 
     def method_of(self, cell: Any) -> str:
         return "forward"
@@ -55,7 +91,7 @@ class TorchModules(TorchTensors, Backend):
         return getattr(cell, "_orig_mod", cell)
 
     def snapshot(self, cell: Any) -> Snapshot:
-        holders = list(cell.modules()) if isinstance(cell, torch.nn.Module) else [cell]
+        holders = parts(cell) or [cell]
         scripted = isinstance(cell, torch.jit.ScriptModule)
         values, around = self._around(cell)
         beside = [tensor for _, tensor in self._unregistered(cell)]
@@ -63,7 +99,7 @@ class TorchModules(TorchTensors, Backend):
         return Snapshot([] if scripted else holders, [*numbers, *around], values)
 
     def weights(self, cell: Any) -> list[Weight]:
-        named = cell.named_parameters() if isinstance(cell, torch.nn.Module) else ()
+        named = Module.named_parameters(cell) if isinstance(cell, Module) else ()
         every = [*((*item, True) for item in named), *((*item, False) for item in self._unregistered(cell))]
         return [
             self.weight(name, parameter, parameter.requires_grad, registered)
@@ -73,17 +109,17 @@ class TorchModules(TorchTensors, Backend):
 
     def _unregistered(self, cell: Any) -> list[tuple[str, Tensor]]:
         """The parameters of what the cell keeps in plain lists and the like, where PyTorch does not look."""
-        if not isinstance(cell, torch.nn.Module) or isinstance(cell, torch.jit.ScriptModule):
+        if not isinstance(cell, Module) or isinstance(cell, torch.jit.ScriptModule):
             return []
-        if not any(map(_keeps_parts, cell.modules())):
+        if not any(map(_keeps_parts, parts(cell))):
             return []
-        known = {id(parameter) for parameter in cell.parameters()}
+        known = {id(parameter) for parameter in Module.parameters(cell)}
         found = walk(cell, self.is_weight, self.is_module)
         return [(name, part) for name, part in found if self.is_weight(part) and id(part) not in known]
 
     @contextlib.contextmanager
     def training(self, cell: Any) -> Iterator[None]:
-        modes = [(module, module.training) for module in cell.modules()] if isinstance(cell, torch.nn.Module) else []
+        modes = [(module, module.training) for module in parts(cell)]
         try:
             for module, _ in modes:
                 module.training = True
@@ -93,15 +129,15 @@ class TorchModules(TorchTensors, Backend):
                 module.training = mode
 
     def zero_constants(self, cell: Any) -> list[Weight]:
-        named = cell.named_buffers() if isinstance(cell, torch.nn.Module) else ()
+        named = Module.named_buffers(cell) if isinstance(cell, Module) else ()
         zeros = [(name, buffer) for name, buffer in named if buffer.is_floating_point() and not buffer.any()]
         return [self.weight(name, buffer, False) for name, buffer in zeros]
 
     def holders(self, cell: Any) -> list[tuple[str, Any]]:
         """A scripted module shows no attributes."""
-        if not isinstance(cell, torch.nn.Module) or isinstance(cell, torch.jit.ScriptModule):
+        if not isinstance(cell, Module) or isinstance(cell, torch.jit.ScriptModule):
             return []
-        return list(cell.named_modules())
+        return list(Module.named_modules(cell))
 
     def internal(self) -> frozenset[str]:
         return _INTERNAL
@@ -110,7 +146,7 @@ class TorchModules(TorchTensors, Backend):
         providers.restart(cell, batch, x, {"device": x.device, "dtype": x.dtype})
 
     def float_dtype(self, cell: Any) -> str:
-        parameters = cell.parameters() if isinstance(cell, torch.nn.Module) else ()
+        parameters = Module.parameters(cell) if isinstance(cell, Module) else ()
         return next((self.dtype(parameter) for parameter in parameters if parameter.is_floating_point()), "float32")
 
     def with_dtype(self, cell: Any, dtype: str) -> Any:
@@ -132,12 +168,17 @@ class TorchModules(TorchTensors, Backend):
 
 SCRIPTING = {"export", "ignore", "unused", "script_method", "Final", "Attribute", "annotate", "is_scripting"}
 """What a class names of ``torch.jit`` that is written to be scripted; tracing asks nothing of it."""
-_INTERNAL = frozenset(vars(torch.nn.Module()))
+_INTERNAL = frozenset(vars(Module()))
 
 
-def _keeps_parts(module: torch.nn.Module) -> bool:
+def parts(cell: Any) -> list[Module]:
+    """A module and all within it, also where it calls something of its own ``modules``."""
+    return list(Module.modules(cell)) if isinstance(cell, Module) else []
+
+
+def _keeps_parts(module: Module) -> bool:
     """Whether a module has an attribute of its own, beside those that PyTorch registers, in which there may be more."""
-    holding = (list, tuple, dict, torch.nn.Module, torch.nn.Parameter)
+    holding = (list, tuple, dict, Module, torch.nn.Parameter)
     return any(name not in _INTERNAL and isinstance(value, holding) for name, value in vars(module).items())
 
 

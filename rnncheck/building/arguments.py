@@ -209,9 +209,10 @@ def _unset(parameter: Parameter, filled: int) -> bool:
 
 
 def _is_absent_device(parameter: Parameter) -> bool:
-    """Whether the default is a GPU where there is none."""
+    """Whether the default is a GPU, or the source may ask for one, where there is none."""
     torch = sys.modules.get("torch")
-    named = str(parameter.default).startswith("cuda") and "device" in parameter.name
+    named = "device" in parameter.name and str(parameter.default).startswith("cuda")
+    named = named or (parameter.name == "device" and parameter.default is EMPTY)
     return named and torch is not None and not torch.cuda.is_available()
 
 

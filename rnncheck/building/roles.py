@@ -97,6 +97,7 @@ _USUAL: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (r"name|scope|prefix", ("cell",)),
     (r"beta|momentum|.*decay|memory_factor", (0.9,)),
     (r"alpha", (0.95,)),
+    (r"tau_?(max|high|upper|slow)|(max|slow)_?tau", (8.0,)),
     (r"tau.*", (2.0,)),
     (r"theta", (8,)),
     (r"dt|delta_?t?|.*step_?size|time_?step|ts|elapsed_time|step", (0.1,)),

@@ -138,10 +138,16 @@ class Callee:
         return output, {path: after.get(path) for path in state}
 
     def without_state(self, x: Tensor) -> Any:
-        """One step with the state left out, or None where it is required."""
+        """One step with the state left out, or None where it is required.
+
+        Raises CallError where it must not be None.
+        """
         signature = dataclasses.replace(self.signature, passing=KEPT)
         required = self.signature.passing in (ONE, EACH) and not self.signature.optional
         missing = dict.fromkeys(self.signature.states) if required else {}
+        for name in missing:
+            if not self.backend.takes_none(self.cell, self.method, name):
+                raise CallError(f"{self.name} takes no None as {name}.")
         whole, further = signature.whole(x, self.further)
         arguments, named = signature.bind(whole, None, {**missing, **further})
         return self.function(*arguments, **named)

@@ -130,11 +130,12 @@ def signatures(
     given: Sequence[str] = (),
     returned: Sequence[str] = (),
     rebound: Collection[str] = (),
+    idle: Collection[str] = (),
 ) -> Iterator[Signature]:
     """The ways in which the parameters may take input and state, likeliest first; none when no state is taken.
 
     ``given`` are the further arguments that the user passes, ``returned`` the expressions that the method returns,
-    ``rebound`` the variables that it gives a value.
+    ``rebound`` the variables that it gives a value. What is ``idle`` is a state only by its name.
     """
     every = parameters(function)
     if every is None:
@@ -171,7 +172,7 @@ def signatures(
             yield signature([item], LIST)
         if item.kind is Parameter.VAR_KEYWORD and is_state_name(item.name):
             yield signature([item], NAMED)
-    for states in _states(named, source, returned, rebound):
+    for states in _states(named, source, returned, rebound, idle):
         yield signature(states, ONE if len(states) == 1 else EACH)
     # Or the first is the input by its place, since as many come back as there are others.
     first, *others = [item for item in named if item.kind in POSITIONAL]
@@ -218,7 +219,11 @@ def _input(named: Sequence[Parameter], returned: Sequence[str]) -> Parameter | N
 
 
 def _states(
-    named: Sequence[Parameter], source: Parameter, returned: Sequence[str], rebound: Collection[str]
+    named: Sequence[Parameter],
+    source: Parameter,
+    returned: Sequence[str],
+    rebound: Collection[str],
+    idle: Collection[str],
 ) -> Iterator[list[Parameter]]:
     rest = [item for item in named if item is not source]
     states = [item for item in rest if is_state_name(item.name) and not _is_flag(item)]
@@ -227,7 +232,7 @@ def _states(
     # The action before, beside a hidden state, goes in and does not come back.
     states = [item for item in states if item in surely or not surely or not _is_other(item, coming_back)]
     required = [item for item in rest if item.default is Parameter.empty]
-    unknown = [item for item in required if item not in states and not _is_further(item)]
+    unknown = [item for item in required if item not in states and not _is_further(item) and item.name not in idle]
     found: list[list[Parameter]] = []
     among = sorted([*states, *unknown], key=rest.index)
     back = {stem(name) for name in returned if name.isidentifier()}
@@ -248,11 +253,12 @@ def _states(
         found.append(surely)
     if len(states) > 1:
         found += [states, [item for item in states if item in required] or states[:1]]
-    found += [[item] for item in sorted(states, key=lambda item: item not in surely)]
+    found += [[item] for item in sorted(states, key=lambda item: (item not in handed_back, item not in surely))]
     if unknown:
         found += [among] if states else [unknown[:1], unknown]
     if not states and not unknown:
         positional = [item for item in rest if item.kind in POSITIONAL and not _is_further(item) and not _is_flag(item)]
+        positional = [item for item in positional if item.name not in idle]
         found += [[item] for item in positional[:1]]
     seen: list[list[Parameter]] = []
     for states in found:

@@ -38,6 +38,7 @@ def bind(
     and gave back another.
     """
     refused: CallError | None = None
+    complained = False
     hopeless: set[tuple[int, ...]] = set()
     misfits: list[Misfit] = []
     budget = Budget()
@@ -59,7 +60,10 @@ def bind(
                 search = Search(backend, cell, settings, sizes, shape, until, budget, as_declared)
                 return search.found(forms, effort), shape
         except CallError as error:
-            refused = refused or error
+            # What it raised tells more than that no state was found, for an input of the likeliest shape.
+            raised = search is None or bool(search.refused)
+            if refused is None or (raised and not complained and shape == shapes[0]):
+                refused, complained = error, raised
             misfits.extend(search.misfits if search is not None else ())
             # What a framework drives is called in no other way, and as many numbers in another shape are its state.
             declared = [misfit for misfit in misfits if misfit.bound.initial_declared]

@@ -15,6 +15,7 @@ import numpy as np
 from rnncheck.backends.base import Array, Backend, Tensor, numpy_dtype
 from rnncheck.building.parameters import scope_of
 from rnncheck.calling.convention import Callee
+from rnncheck.usercode import source, usage
 from rnncheck.usercode.definitions import is_graph_name, is_state_name, words
 from rnncheck.usercode.expressions import Expression, text_of
 
@@ -80,8 +81,12 @@ def arguments(
     own = {name: _given(value, scope, tensor) for name, value in given.items()}
     spelled = {name: text_of(value) for name, value in given.items()}
     wanted = [name for name in (*callee.signature.further, *callee.signature.beside) if name not in given]
+    function = source.function_of(callee.code)
+    flags = usage.asked_whether(function) if function is not None else frozenset()
     choices = [
-        [*(_as_masks(sizes) if name in callee.signature.beside else ()), *_candidates(name, sizes, rng)]
+        [False, True]
+        if name in flags
+        else [*(_as_masks(sizes) if name in callee.signature.beside else ()), *_candidates(name, sizes, rng)]
         for name in wanted
     ]
     # The first of each, then others, those that differ in one argument before those that differ in two.
@@ -166,6 +171,8 @@ def _like_input(choice: Sequence[Any], shape: tuple[int, ...]) -> int:
 
 def _like_state(rows: Sequence[int], width: int) -> Iterator[tuple[int, ...]]:
     """The shapes of another cell's state so wide: beside places, its channels come first or last."""
+    if not rows:
+        return
     batch, *row = rows
     if len(row) > 1:
         yield (batch, width, *row[1:])

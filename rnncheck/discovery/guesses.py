@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import re
 import typing
@@ -233,7 +234,14 @@ def learned(ground: Ground, guess: Guess, returned: Any) -> Iterator[Guess]:
             continue
         if guess.declared and not _has_none(taken) and not _fills(shapes, [tuple(leaf.shape) for leaf in back]):
             continue
+        if any(map(functools.partial(_pairs_rows, ground.batch), shapes, (tuple(leaf.shape) for leaf in back))):
+            continue
         yield from _or_zeros(ground, candidate, returned, guess.source, reached_first=_has_none(taken))
+
+
+def _pairs_rows(batch: int, given: tuple[int, ...], back: tuple[int, ...]) -> bool:
+    """Whether each row was put beside each other one, as where a tensor with an axis too many is stretched."""
+    return len(back) > len(given) and back.count(batch) > max(1, given.count(batch))
 
 
 def asked_for(ground: Ground, guess: Guess, complaint: str) -> Iterator[Guess]:
@@ -494,6 +502,8 @@ def _reads(ground: Ground, held: Mapping[str, Any], path: str) -> bool:
         tensors = [backend.tensor(value, backend.dtype(leaf)) for value, leaf in zip(values, leaves)]
         given = skeleton.build(tensors)
         backend.put(callee.cell, {path: given})
+        # By chance too it would give something else.
+        backend.seed(0)
         try:
             output = callee.without_state(ground.x)
         except Exception:

@@ -75,12 +75,26 @@ def returned_another(
         return None
     # Of several arguments some of which are not called states, what comes back may be all there is.
     named = all(map(is_state_name, callee.signature.states))
+    if _joins(ground, guess, returned):
+        return None
     if callee.signature.passing == EACH and not guess.declared and not named:
         return None
     went_in, came_back = outline(guess.value, backend), outline(returned, backend)
     # As many parts as there are arguments for them are no accident.
     sure = guess.declared and callee.signature.passing == EACH
     return Misfit(bound, shape, "wrong-state-structure", None, 0, went_in, came_back, sure)
+
+
+def _joins(ground: Ground, guess: Guess, returned: Any) -> bool:
+    """Whether of several states of several parts each one comes back: of a grid's or a tree's two predecessors the cell
+    makes one."""
+    if ground.callee.signature.passing != EACH or not isinstance(guess.value, tuple):
+        return False
+    is_tensor = ground.backend.is_tensor
+    taken = [[tuple(leaf.shape) for leaf in flatten(part, is_tensor)[1]] for part in guess.value]
+    alike = len(taken) > 1 and len(taken[0]) > 1 and all(part == taken[0] for part in taken)
+    candidates = [[tuple(leaf.shape) for leaf in flatten(part, is_tensor)[1]] for part in state_like(ground, returned)]
+    return alike and taken[0] in candidates
 
 
 def reshaped(

@@ -5,33 +5,37 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from rnncheck.backends.base import Backend
 from rnncheck.building import build
-from rnncheck.building.build import Built
+from rnncheck.building.build import Built, Candidates
 from rnncheck.calling.convention import Bound
 from rnncheck.discovery import widths
 from rnncheck.discovery.binding import bind
-from rnncheck.discovery.misfits import NoNextState
+from rnncheck.discovery.misfits import Misfit, NoNextState
 from rnncheck.errors import CallError, RnncheckError
 from rnncheck.settings import Settings
 
-SECONDS = 60.0
-"""How long ways to build and to call one cell are tried."""
+SHARE = 0.5
+"""Of the time for a check, how much ways to build and to call the cell are tried: what it raised is told before all of
+it is over."""
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A cell, how it was built and how it is called with inputs of one row's ``shape``. ``declares``: whether it says
-    the sizes of its state, as the framework's driver asks for them. ``otherwise``: its state is surely of others."""
+    """A cell, how it was built and how it is called with inputs of one row's ``shape``. ``declares``: whether it
+    says the sizes of its state, as the framework's driver asks for them. ``otherwise``: its state is surely of
+    others. ``drawn`` are the weights to which only this check gave numbers."""
 
     bound: Bound
     shape: tuple[int, ...]
     built: Built
     declares: bool | None
     otherwise: bool = False
+    drawn: tuple[str, ...] = ()
 
 
 def ready(obj: Any, backend: Backend, settings: Settings, afterwards: contextlib.ExitStack) -> Ready:
@@ -42,11 +46,13 @@ def ready(obj: Any, backend: Backend, settings: Settings, afterwards: contextlib
     """
     refused: RnncheckError | None = None
     held: Ready | None = None
-    until = time.process_time() + SECONDS
+    until = time.process_time() + SHARE * settings.timeout
     with backend.construction_dtype(settings.dtype), backend.one_thread():
         tries = build.candidates(obj, settings.kwargs, backend.owns, _input_size(backend, settings), settings.batch)
-        for built in tries:
+        for built in _constructed(backend, tries):
             cell = backend.unwrap(built.cell)
+            backend.refuse_unfinished(cell)
+            drawn = tuple(backend.draw_unwritten(cell, settings.seed)) if built.own else ()
             if not built.own:
                 afterwards.callback(backend.snapshot(cell).restore)
             home = backend.move(cell)
@@ -58,8 +64,12 @@ def ready(obj: Any, backend: Backend, settings: Settings, afterwards: contextlib
             otherwise = _adapts(built, backend, cell, settings)
             try:
                 bound, shape, as_declared = _bind(backend, cell, settings, built, until, strict=held is not None)
-            except NoNextState:
-                raise
+            except NoNextState as error:
+                # A state that is made like the input asks for an input as wide as the state.
+                if not _made_like_the_input(error.misfit, settings):
+                    raise
+                refused = refused if isinstance(refused, NoNextState) else error
+                continue
             except CallError as error:
                 refused = refused or error
                 # What else the arguments might be is asked only as long as none of them will do.
@@ -69,12 +79,28 @@ def ready(obj: Any, backend: Backend, settings: Settings, afterwards: contextlib
                     break
                 continue
             if as_declared:
-                return Ready(bound, shape, built, declares)
-            held = Ready(bound, shape, built, declares, otherwise)
+                return Ready(bound, shape, built, declares, drawn=drawn)
+            held = Ready(bound, shape, built, declares, otherwise, drawn)
     if held is not None:
         return held
     assert refused is not None
     raise refused
+
+
+def _constructed(backend: Backend, tries: Candidates) -> Iterator[Built]:
+    while True:
+        with backend.constructing():
+            built = next(tries, None)
+        if built is None:
+            return
+        yield built
+
+
+def _made_like_the_input(misfit: Misfit, settings: Settings) -> bool:
+    """Whether the state that the cell declares has the very shape of the input, which nobody has asked for."""
+    bound = misfit.bound
+    shapes = [tuple(leaf.shape) for leaf in bound.initial]
+    return settings.input_shape is None and bound.initial_declared and (bound.batch, *misfit.shape) in shapes
 
 
 def _bind(
@@ -94,7 +120,10 @@ def _bind(
         return bound, shape, False
     for width in _other_inputs(bound, shape):
         with contextlib.suppress(Exception):
-            another, given = backend.unwrap(again()), dataclasses.replace(settings, input_shape=(width,))
+            with backend.constructing():
+                another = backend.unwrap(again())
+            backend.draw_unwritten(another, settings.seed)
+            given = dataclasses.replace(settings, input_shape=(width,))
             return *bind(backend, another, given, built, until, as_declared=True), True
     return bound, shape, False
 

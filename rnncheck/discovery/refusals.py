@@ -58,9 +58,10 @@ def explained(cell: Any, methods: Sequence[str], refused: Sequence[Problem]) -> 
         hint = "Return the new state: return new_state, or return output, new_state."
     else:
         x = outline(problem.ground.x, backend)
-        state = f"{outline(problem.guess.value, backend)} as {callee.signature.state}"
+        taken = bool(flatten(problem.guess.value, backend.is_tensor)[1])
+        state = f" and {outline(problem.guess.value, backend)} as {callee.signature.state}" if taken else ""
         hint = (
-            f"It was given {x} as {callee.signature.input} and {state}. Say otherwise with --input-shape, --state, "
+            f"It was given {x} as {callee.signature.input}{state}. Say otherwise with --input-shape, --state, "
             "--call-kwargs, --method or --kwargs."
         )
     hint = _handed_out(problem) or hint

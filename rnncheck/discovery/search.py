@@ -6,6 +6,7 @@ counts only when the cell accepts what it returned as its next state.
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import functools
 import itertools
@@ -21,7 +22,7 @@ from rnncheck.backends.base import Array, Backend, Tensor
 from rnncheck.calling import signature
 from rnncheck.calling.convention import Bound, Callee, Convention, Form, outline, rows_axis, split
 from rnncheck.calling.reading import Reading, readings
-from rnncheck.calling.signature import ANONYMOUS, EACH, KEPT, LIST
+from rnncheck.calling.signature import ANONYMOUS, EACH, KEPT, LIST, ONE
 from rnncheck.discovery import further, misfits, steps
 from rnncheck.discovery.guesses import Ground, Guess, asked_for, fresh, guesses, learned, taken_apart
 from rnncheck.discovery.misfits import Misfit
@@ -32,7 +33,7 @@ from rnncheck.running.unroll import State
 from rnncheck.settings import Settings
 from rnncheck.structure import Structure, flatten
 from rnncheck.trace import equal
-from rnncheck.usercode import usage
+from rnncheck.usercode import usage, usertrace
 from rnncheck.usercode.definitions import is_state_name
 
 FURTHER: Mapping[str, tuple[int, int | None]] = {"a few": (1, 5), "further": (1, None)}
@@ -40,6 +41,8 @@ FURTHER: Mapping[str, tuple[int, int | None]] = {"a few": (1, 5), "further": (1,
 MORE_STEPS = 3
 """How many more steps a convention must hold before it is believed."""
 
+STRETCHED = 8
+"""How many values for further arguments, and states with each, are tried where the rows mix."""
 REDRAWS = 16
 """How often an input is drawn until it is another one."""
 
@@ -107,11 +110,24 @@ class Search:
                     raise explained(self.cell, methods, self.refused) from cause(self.refused)
             if driven:
                 break
+        if effort == "kept" and not self.refused:
+            self._call_without_state(methods, forms)
         raise explained(self.cell, methods, self.refused) from cause(self.refused)
 
+    def _call_without_state(self, methods: Sequence[str], forms: Sequence[Form]) -> None:
+        """For what the cell raises then, which may be why nothing is kept on it."""
+        for ground in itertools.islice(self._grounds(methods, forms, "kept"), 1):
+            try:
+                ground.callee.without_state(ground.x)
+            except Exception as error:
+                self.refused.append(Problem(ground, Guess((), "", False), NotAccepted(cause=error)))
+
     def _hopeless(self) -> bool:
-        """Whether the cell failed in a way that no other call would mend."""
-        return bool(self.refused) and isinstance(self.refused[-1].reason.cause, (RecursionError, MemoryError))
+        """Whether the cell failed in a way that no other state would mend: some layers say that they take none yet."""
+        error = self.refused[-1].reason.cause if self.refused else None
+        if isinstance(error, NotImplementedError):
+            return usertrace.is_raised(error)
+        return isinstance(error, (RecursionError, MemoryError))
 
     def _settled(self, driven: bool) -> bool:
         """Whether the state that the cell declares was taken, and surely did not come back."""
@@ -132,8 +148,13 @@ class Search:
         # By the number of a layer, a row of (batch, width) would be taken.
         if steps.takes_layers(callee):
             others = [callee.form, *others]
-        if not others or not self._leaks(bound):
+        guessed = set(callee.further) - set(self.settings.call_kwargs)
+        if not (others or guessed) or not self._leaks(bound):
             return bound
+        if guessed:
+            apart = self._with_other_arguments(bound, guess, likely)
+            if apart is not None:
+                return apart
         for form in others:
             for ground in self._filled(dataclasses.replace(callee, form=form), "likely"):
                 states = iter(()) if stacks else guesses(ground, wide=False)
@@ -145,6 +166,17 @@ class Search:
                     if found is not None and not self._leaks(found):
                         return found
         return bound
+
+    def _with_other_arguments(self, bound: Bound, guess: Guess, likely: bool) -> Bound | None:
+        """The call with other values for its further arguments, and a state that goes with them, under which the rows
+        do not mix: those that were passed may have been stretched over them."""
+        for effort in ("likely", "a few", "further"):
+            for ground in itertools.islice(self._filled(bound.callee, effort), STRETCHED):
+                for other in itertools.islice((guess, *guesses(ground, wide=False)), STRETCHED):
+                    found = self._accepted(ground, other, likely)
+                    if found is not None and not self._leaks(found):
+                        return found
+        return None
 
     def _keeps_a_template(self, bound: Bound) -> bool:
         """Whether what was taken for a state that stays on the cell is what each sequence begins from: a layer that
@@ -168,7 +200,7 @@ class Search:
         """Whether an output has more axes than the input, as one step of a sequence that it was not meant to be."""
         state = bound.convention.state.build(bound.state([self.backend.numpy(leaf) for leaf in bound.initial]))
         x, restore = self._inputs(bound.form, 1), self.backend.snapshot(self.cell).restore
-        outputs = flatten(bound.split(self._attempt(bound.callee, x, state))[0], self.backend.is_tensor)[1]
+        outputs = self.backend.given_out(bound.split(self._attempt(bound.callee, x, state))[0])
         restore()
         return any(len(tensor.shape) > len(x.shape) for tensor in outputs)
 
@@ -185,8 +217,7 @@ class Search:
         found: list[tuple[bool, Bound]] = []
         for way in signature.kept(getattr(self.cell, method), tuple(self.settings.call_kwargs)):
             callee = Callee(self.backend, self.cell, method, way)
-            if not steps.runs_over_time(callee):
-                continue
+            looks_like_one = steps.runs_over_time(callee)
             for form in steps.ordered([form for form in forms if form.over_time], callee):
                 filled = (
                     self._filled(dataclasses.replace(callee, form=form), effort) for effort in ("likely", "a few")
@@ -195,13 +226,19 @@ class Search:
                     bound = self._sequence(ground, alone=alone)
                     if bound is None:
                         continue
-                    forgets = layers.remembers(bound, self.settings.seed, self.shape) is False
-                    if not forgets and not self._leaks(bound):
+                    remembers = layers.remembers(bound, self.settings.seed, self.shape, thorough=looks_like_one)
+                    # What shows no loop and no memory is no layer of this kind.
+                    if not looks_like_one and remembers is not True:
+                        continue
+                    if remembers is not False and not self._leaks(bound):
                         return bound
-                    found.append((forgets, bound))
-        if not found:
+                    if looks_like_one:
+                        found.append((remembers is False, bound))
+        best = min(found, key=lambda item: item[0])[1] if found else None
+        # Not the other way round than the code has it, for an error that this may be the cause of.
+        if best is None or steps.told_otherwise(best.callee):
             raise explained(self.cell, [method], self.refused) from cause(self.refused)
-        return min(found, key=lambda item: item[0])[1]
+        return best
 
     def _sequence(self, ground: Ground, *, alone: bool) -> Bound | None:
         callee = ground.callee
@@ -211,8 +248,8 @@ class Search:
         except Exception as error:
             self.refused.append(Problem(ground, Guess((), "", False), NotAccepted(cause=error)))
             return None
-        outputs = flatten(returned, self.backend.is_tensor)[1]
-        if all(rows.output_axis(callee.form, ground.batch, tensor.shape) is None for tensor in outputs):
+        outputs = self.backend.given_out(returned)
+        if not any(rows.output_axes(callee.form, ground.batch, tensor.shape) for tensor in outputs):
             return None
         if alone and len(outputs) > 1:
             return None
@@ -228,7 +265,7 @@ class Search:
             else:
                 rebound = usage.given_values(definition) if definition is not None else ()
                 names = steps.returned_names(self.cell, method)
-                ways = list(signature.signatures(function, tuple(given), names, rebound))
+                ways = list(signature.signatures(function, tuple(given), names, rebound, self._idle(definition)))
             taken = [
                 dataclasses.replace(way, parts=steps.input_parts(self.cell, method, way.input) or way.parts)
                 for way in ways
@@ -243,6 +280,13 @@ class Search:
                 callee = Callee(self.backend, self.cell, method, way)
                 for form in steps.ordered(forms, callee):
                     yield from self._filled(dataclasses.replace(callee, form=form), effort)
+
+    def _idle(self, definition: ast.FunctionDef | None) -> frozenset[str]:
+        """What a layer over a sequence does not name: it keeps its state to itself, and has no use for that."""
+        if definition is None:
+            return frozenset()
+        loops = any(usage.takes_sequence(definition, item.arg) for item in definition.args.args[1:2])
+        return usage.unread(definition) if loops or self.backend.has_recurrent_layer(self.cell) else frozenset()
 
     def _filled(self, callee: Callee, effort: str) -> Iterator[Ground]:
         """The callee with values for its further arguments."""
@@ -322,6 +366,7 @@ class Search:
         dtype = backend.dtype(x)
         names = tuple(part.name for part in ground.asked or ())
         bound = Bound(callee, convention, leaves, guess.source, declared, dtype, ground.batch, names)
+        self._refuse_unwrapped(ground, guess, bound, returned)
         _, found, following = bound.split(returned)
         dtypes = [[backend.dtype(leaf) for leaf in part] for part in (leaves, following)]
         for number in range(2, 2 + MORE_STEPS):
@@ -348,6 +393,18 @@ class Search:
         if unlikely and not self._reads(bound):
             raise NotAccepted("takes a state that has no effect, without a name to tell that it is one.")
         return bound
+
+    def _refuse_unwrapped(self, ground: Ground, guess: Guess, bound: Bound, returned: Any) -> None:
+        """Of a state that is a list of one part the part alone may come back, where the step takes that as well."""
+        skeleton, parts = bound.convention.state, bound.convention.reading.split(returned)
+        framed = ground.callee.signature.passing != ONE or self.backend.drives(self.cell)
+        if framed or skeleton.kind != "sequence" or skeleton.size != 1 or parts is None:
+            return
+        alone = parts[1]
+        if self.backend.is_tensor(alone) and not self._takes(ground, alone):
+            went_in, came_back = outline(guess.value, self.backend), outline(alone, self.backend)
+            self._note(Misfit(bound, self.shape, "wrong-state-structure", None, 0, went_in, came_back, True))
+            raise NotAccepted(f"returned {came_back} for {went_in}, and does not take it.", returned=returned)
 
     def _note(self, misfit: Misfit | None) -> None:
         if misfit is not None:
@@ -380,7 +437,7 @@ class Search:
                 )
             except NotAccepted:
                 return False
-            given.append([backend.numpy(tensor) for tensor in flatten(returned, backend.is_tensor)[1]])
+            given.append([backend.numpy(tensor) for tensor in backend.given_out(returned)])
         first, *changed = given[:3]
         repeated = all(all(map(equal, one, other)) for one, other in zip(given[:3], given[3:]))
         return repeated and not any(all(map(equal, first, other)) for other in changed)
@@ -459,6 +516,9 @@ def _fits(
         return False
     found, leaves = flatten(structure.reorder(parts[1], skeleton), backend.is_tensor)
     if not structure.compatible(skeleton, found):
+        return False
+    # (distribution, h) is no list with one part.
+    if reading.at is None and structure.beside(found, backend.is_tensor):
         return False
     # (output, (h,)) is no state of two parts.
     if reading.at is None and structure.is_flat(skeleton) and not structure.is_flat(found):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rnncheck.backends.base import Backend
@@ -76,16 +76,27 @@ def own_batch_first(cell: Any) -> bool | None:
     return next((value for value in kept if isinstance(value, bool)), None)
 
 
-def _batch_first(callee: Callee) -> bool:
-    """What the cell keeps, else what its method calls the sizes of its input, else what its constructor takes by
-    default: it may only hand it on to a part."""
+def told_otherwise(callee: Callee) -> bool:
+    """Whether the cell or its code says that time is another axis of the input than it is here."""
+    told = _told_batch_first(callee)
+    return callee.form.over_time and told is not None and told != (callee.form.layout == "batch first")
+
+
+def _told_batch_first(callee: Callee) -> bool | None:
+    """What the cell keeps, else what its method calls the sizes of its input, or loops over."""
     own = own_batch_first(callee.cell)
     if own is not None:
         return own
-    function = source.function_of(callee.code)
-    axis = usage.time_axis(function, callee.signature.input) if function is not None else None
-    if axis is not None:
-        return axis == 1
+    axes = (usage.time_axis(function, parameter) for function, parameter in _reading_input(callee))
+    axis = next((axis for axis in axes if axis is not None), None)
+    return None if axis is None else axis == 1
+
+
+def _batch_first(callee: Callee) -> bool:
+    """What is told, else what its constructor takes by default: it may only hand it on to a part."""
+    told = _told_batch_first(callee)
+    if told is not None:
+        return told
     try:
         parameter = inspect.signature(type(callee.cell)).parameters.get("batch_first")
     except (TypeError, ValueError):
@@ -95,9 +106,25 @@ def _batch_first(callee: Callee) -> bool:
 
 def runs_over_time(callee: Callee) -> bool:
     """Whether the method loops over its input, or hands it to a layer that does."""
-    function = source.function_of(callee.code)
-    named = function is not None and usage.takes_sequence(function, callee.signature.input)
+    named = any(usage.takes_sequence(function, parameter) for function, parameter in _reading_input(callee))
     return named or callee.backend.has_recurrent_layer(callee.cell)
+
+
+def _reading_input(callee: Callee) -> Iterator[tuple[ast.FunctionDef, str]]:
+    """The method, and those of the cell and of its parts to which it hands its input as it is; each with its name for
+    the input."""
+    function = source.function_of(callee.code)
+    if function is None:
+        return
+    yield function, callee.signature.input
+    for name, place in usage.handed_to(function, callee.signature.input):
+        helper = definition(callee.cell, name)
+        part = getattr(callee.cell, name, None)
+        if helper is None and callee.backend.is_module(part):
+            helper = definition(part, callee.backend.method_of(part))
+        parameters = [item.arg for item in helper.args.args[1:]] if helper is not None else []
+        if helper is not None and place < len(parameters):
+            yield helper, parameters[place]
 
 
 def takes_layers(callee: Callee) -> bool:

@@ -30,7 +30,7 @@ def cuts(lab: Lab, probe: Probe, gradients: Gradients, later: Sequence[float | N
     of everything from the second step on.
     """
     dtypes = [lab.bound.backend.dtype(leaf) for leaf in lab.bound.initial]
-    slots = [slot for slot in lab.slots if dtypes[slot].startswith(("float", "bfloat"))]
+    slots = [slot for slot in lab.slots if dtypes[slot].startswith(("float", "bfloat", "complex"))]
     inward = [slot for slot in slots if later[slot] is None]
     outward = [slot for slot in slots if all(gradient is None for gradient in gradients.sources[slot])]
     if not inward and not outward:
@@ -118,7 +118,11 @@ def _cut_before_a_step(lab: Lab, probe: Probe, slot: int) -> bool:
         followed = record.keyed()
         for key, binding in (base.recording.keyed() if base.recording else {}).items():
             twin, dtype = followed.get(key), lab.bound.backend.dtype(binding.value)
-            if twin is None or not dtype.startswith(("float", "bfloat")) or binding.value is base.passed[slot]:
+            if (
+                twin is None
+                or not dtype.startswith(("float", "bfloat", "complex"))
+                or binding.value is base.passed[slot]
+            ):
                 continue
             if computed.changes(lab, key, binding, [moved]):
                 return not tape.connected(twin.value, [slot])

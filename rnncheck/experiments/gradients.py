@@ -11,7 +11,6 @@ import numpy as np
 from rnncheck.backends.base import Gradients, Tensor, merged
 from rnncheck.experiments.probes import WINDOW, Lab, Probe
 from rnncheck.running.unroll import State
-from rnncheck.structure import flatten
 
 Later = Sequence[float | None]
 """The gradients of all that comes from the second step on, by the slots and then the input."""
@@ -63,7 +62,7 @@ def _differentiable(
     for index in range(len(probe.inputs)):
         x = bound.form.lay(sources[-1][index])
         output, found, leaves = bound.split(bound.callee.call(x, found.build(leaves)))
-        yield leaves, flatten(output, bound.backend.is_tensor)[1]
+        yield leaves, bound.backend.given_out(output)
 
 
 def _by_all(lab: Lab, probe: Probe, run: Callable[[Sequence[Tensor]], Sequence[Sequence[Tensor]]]) -> Gradients:

@@ -18,7 +18,7 @@ from rnncheck.building.parameters import constructor_of
 from rnncheck.building.roles import plain
 from rnncheck.calling.convention import Bound
 from rnncheck.calling.signature import EACH
-from rnncheck.discovery import further
+from rnncheck.discovery import further, steps
 from rnncheck.discovery.misfits import NoNextState
 from rnncheck.discovery.ready import Ready, ready
 from rnncheck.errors import CallError
@@ -83,6 +83,7 @@ class Observed:
     input_shape: tuple[int, ...]
     dtype: str
     convention: str
+    drawn: tuple[str, ...] = ()
 
 
 def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
@@ -146,9 +147,10 @@ def _observed(found: Ready, settings: Settings) -> Observed:
         )
         later = with_updates(lab, tail, trace.computed)
         trace = dataclasses.replace(trace, leak=leak, later=later, from_zeros=from_zeros)
+        trace = _with_memory(trace, lab, shape)
         trace = with_what_ran(_with_rows(trace, lab, main, shape), main)
     convention = bound.convention.describe([slot.name for slot in trace.slots])
-    return Observed(trace, built, shape, bound.input_dtype, convention)
+    return Observed(trace, built, shape, bound.input_dtype, convention, found.drawn)
 
 
 def _refuse_switched_off(lab: Lab, main: Run) -> None:
@@ -174,6 +176,22 @@ def _refuse_switched_off(lab: Lab, main: Run) -> None:
     )
 
 
+def _with_memory(trace: Trace, lab: Lab, shape: tuple[int, ...]) -> Trace:
+    """The same with whether one call over a sequence carries the state from step to step."""
+    if not lab.slots or not lab.bound.form.over_time or not steps.runs_over_time(lab.bound.callee):
+        return trace
+    with contextlib.suppress(CallError):
+        memory = layers.remembers(lab.bound, lab.seed, shape)
+        return dataclasses.replace(trace, memory=memory, cut_within=_is_cut_within(lab, memory, shape))
+    return trace
+
+
+def _is_cut_within(lab: Lab, memory: bool | None, shape: tuple[int, ...]) -> bool:
+    with contextlib.suppress(Exception):
+        return memory is True and layers.is_cut(lab.bound, lab.seed, shape)
+    return False
+
+
 def _with_rows(trace: Trace, lab: Lab, main: Run, shape: tuple[int, ...]) -> Trace:
     """The same with what the rows of a batch have to do with each other."""
     mixing, span = _row_leak(lab, trace, main, shape)
@@ -185,8 +203,12 @@ def _with_rows(trace: Trace, lab: Lab, main: Run, shape: tuple[int, ...]) -> Tra
 
 
 def _row_leak(lab: Lab, trace: Trace, main: Run, shape: tuple[int, ...]) -> tuple[rows.Mixing | None, Span | None]:
-    """Chance that cannot be repeated would look like a leak."""
-    if not trace.repeatable or _is_graph(lab.bound):
+    """Chance that cannot be repeated would look like a leak, and so would the nodes of a graph on an axis that is taken
+    for that of the rows, where there is no loop over the one before it."""
+    bound = lab.bound
+    guessed = bound.form.layout == "time first" and bool(bound.callee.further)
+    of_nodes = guessed and not steps.runs_over_time(bound.callee)
+    if not trace.repeatable or _is_graph(bound) or of_nodes:
         return None, None
     given = lab.bound, lab.seed, main.after(len(main.steps) - 1), shape, rows.STEPS
     mixing = rows.leak(*given)
@@ -201,12 +223,14 @@ def _is_graph(bound: Bound) -> bool:
 def _layer_trace(lab: Lab, initial: Initial, shape: tuple[int, ...]) -> Trace:
     """What there is to know of a layer that takes no state."""
     bound = lab.bound
+    memory = layers.remembers(bound, lab.seed, shape)
     return dataclasses.replace(
         frame(bound, initial),
         steps=((),) * len(lab.inputs),
         influence=Influence((), (), (), None, "it takes no state"),
         kind="layer",
-        memory=layers.remembers(bound, lab.seed, shape),
+        memory=memory,
+        cut_within=_is_cut_within(lab, memory, shape),
     )
 
 

@@ -16,7 +16,6 @@ from rnncheck.errors import CallError
 from rnncheck.experiments import gradients
 from rnncheck.experiments.probes import INPUT_SCALES, THOROUGH, WINDOW, Lab, Probe, effect, louder
 from rnncheck.running.unroll import Run, State, different
-from rnncheck.structure import flatten
 from rnncheck.trace import Span, Weight
 from rnncheck.usercode import source
 
@@ -181,7 +180,7 @@ def _whole(lab: Lab, probe: Probe) -> list[Array]:
         bound.begin(lab.seed)
         with contextlib.suppress(Exception), backend.without_gradient():
             returned = bound.callee.call(x, bound.convention.state.build(bound.state(arrays)))
-            found += [backend.numpy(tensor) for tensor in flatten(returned, backend.is_tensor)[1]]
+            found += [backend.numpy(tensor) for tensor in backend.given_out(returned)]
     return found
 
 

@@ -7,6 +7,8 @@ what comes later, by ever so small a change, and through which no gradient path 
 way in, or the value that comes back on the way out. The line is the first whose value depends on the slot and has no
 gradient from it.
 
+Of a layer that runs over a sequence it fires where the last step depends on the first and no gradient leads back to it.
+
 It is a warning, since truncated backpropagation cuts on purpose; a note for a method that runs over a whole sequence,
 inside of which gradients flow, and for a cell that no gradient goes through at all, or whose trained weights have no
 part in its state (a reservoir with a readout).
@@ -41,6 +43,10 @@ from collections.abc import Iterator, Sequence
 from rnncheck.findings import Finding, Related, Severity
 from rnncheck.rules.base import Rule, at, listing, needs_state, old_name
 from rnncheck.trace import Cut, Trace
+from rnncheck.usercode import source
+
+CUTTING = frozenset(["detach", "detach_", "data", "stop_gradient", "no_grad"])
+"""What cuts a gradient off, as it is written."""
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -50,6 +56,20 @@ def check(trace: Trace) -> Iterator[Finding]:
         return
     for cut in trace.cuts:
         yield _finding(trace, [cut])
+    if trace.cut_within and not trace.cuts:
+        yield _within(trace)
+
+
+def _within(trace: Trace) -> Finding:
+    method = trace.method
+    return Finding(
+        rule=RULE.id,
+        severity="warning",
+        message=f"In {method.name}() the last step depends on the first, but no gradient flows back to it.",
+        location=at(trace, source.first_naming(method.path, method.line, CUTTING)),
+        suggestion="let the gradient through: use the state itself",
+        evidence={"by_value": "changes", "by_gradient": "not connected", "cut": "within"},
+    )
 
 
 def _finding(trace: Trace, cuts: Sequence[Cut]) -> Finding:
@@ -57,7 +77,7 @@ def _finding(trace: Trace, cuts: Sequence[Cut]) -> Finding:
     alone = trace.slots[first.slot] if len(cuts) == 1 else None
     names = listing(old_name(trace, trace.slots[cut.slot]) for cut in cuts)
     them, are = ("it", "is") if alone else ("them", "are")
-    severity: Severity = "note" if first.whole or first.nothing else "warning"
+    severity: Severity = "note" if (first.whole and not trace.cut_within) or first.nothing else "warning"
     if first.way == "in":
         message = f"{names} {are} read by {method.name}(), but no gradient flows back through {them}."
     else:
@@ -79,6 +99,8 @@ def _finding(trace: Trace, cuts: Sequence[Cut]) -> Finding:
 
 
 def _inapplicable(trace: Trace) -> str | None:
+    if trace.kind == "layer" and trace.memory is True:
+        return None
     if needs_state(trace) or trace.influence.gradient is None:
         return needs_state(trace) or f"there are no gradients: {trace.influence.gradient_error}"
     kept = bool(trace.slots) and all(slot.variable for slot in trace.slots)

@@ -9,9 +9,10 @@ influence is tried again with weights drawn afresh.
 
 It is an error when the whole state is ignored; a warning for one slot of several when the code names its old
 value to no effect, or when weights lie idle with it; a note when weights drawn afresh bring it to life (a
-recurrence that starts at zero), or when a slot is only kept for the caller. Units of a slot that are one part of it
-(a layer, a half of what is packed together) are told of too: in a warning where weights lie idle or where they are a
-layer whose new value is no output, else in a note.
+recurrence that starts at zero), or when a slot is only kept for the caller. Of what runs over a sequence it is an
+error when, in one call, no step reaches a later output. Units of a slot that are one part of it (a layer, a half of
+what is packed together) are told of too: in a warning where weights lie idle or where they are a layer whose new value
+is no output, else in a note.
 
 ## Why it is bad
 
@@ -66,6 +67,8 @@ def check(trace: Trace) -> Iterator[Finding]:
         else:
             yield _whole(trace)
         return
+    if trace.memory is False:
+        yield _forgetful(trace)
     for slot in unread:
         if slot not in asleep and trace.built.moves[slot.index]:
             yield _one(trace, slot)
@@ -75,13 +78,16 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 def _forgetful(trace: Trace) -> Finding:
     method = trace.method
+    reached = "later output of" if not trace.slots else "later output and not the last state of"
+    begins = "" if not trace.slots else f": each step begins from {method.state_parameter} as it went in"
     return Finding(
         rule=RULE.id,
         severity="error",
-        message=f"The first step of a sequence reaches no later output of {method.name}(), whatever the weights.",
+        message=f"The first step of a sequence reaches no {reached} {method.name}(), whatever the weights{begins}.",
         location=at(trace, None),
         suggestion="feed each step the state that the step before returned",
         evidence={"by_value": "never"},
+        explained_by=_cause(trace) if trace.slots else None,
     )
 
 

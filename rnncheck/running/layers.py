@@ -1,19 +1,20 @@
-"""A layer that runs over a whole sequence and takes no state: does an early step reach a later output?"""
+"""A layer that runs over a whole sequence: does an early step reach a later output?"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from rnncheck.backends.base import Array
+from rnncheck.backends.base import Array, Tensor
 from rnncheck.calling.convention import Bound, Callee
 from rnncheck.errors import CallError
 from rnncheck.running.unroll import different
-from rnncheck.structure import flatten
 from rnncheck.usercode import usertrace
+
+Axes = Sequence[int | None] | None
 
 LENGTHS = (2, 3, 5)
 SCALES = (1.0, 10.0, 100.0)
@@ -21,15 +22,17 @@ DRAWS = 3
 """How often the weights are drawn afresh before a layer counts as without memory."""
 
 
-def remembers(bound: Bound, seed: int, shape: tuple[int, ...]) -> bool | None:
-    """Whether another first step changes an output of a later step, with these weights or with others; None when that
-    cannot be told, as when not even another last step does.
+def remembers(bound: Bound, seed: int, shape: tuple[int, ...], *, thorough: bool = True) -> bool | None:
+    """Whether another first step changes an output of a later step or the last state, with these weights or with
+    others, and with loud inputs, where it is asked ``thorough``ly; None when that cannot be told, as when not even
+    another last step does.
 
     Raises CallError when the layer does not take a sequence of several steps.
     """
-    seen = _reaches(bound, seed, shape)
-    if seen:
-        return True
+    axes = _time_axes(bound, seed, shape)
+    seen = _reaches(bound, seed, shape, axes, SCALES if thorough else SCALES[:1])
+    if seen or not thorough:
+        return seen
     weights = bound.backend.weights(bound.cell)
     saved = [weight.read() for weight in weights]
     rng = np.random.default_rng((seed, 1))
@@ -37,7 +40,7 @@ def remembers(bound: Bound, seed: int, shape: tuple[int, ...]) -> bool | None:
         for _ in range(DRAWS if weights else 0):
             for weight in weights:
                 weight.assign(rng.standard_normal(weight.shape).astype("float32"))
-            if _reaches(bound, seed, shape):
+            if _reaches(bound, seed, shape, axes, SCALES):
                 return True
     finally:
         for weight, value in zip(weights, saved):
@@ -45,20 +48,50 @@ def remembers(bound: Bound, seed: int, shape: tuple[int, ...]) -> bool | None:
     return seen
 
 
-def _reaches(bound: Bound, seed: int, shape: tuple[int, ...]) -> bool | None:
+def _time_axes(bound: Bound, seed: int, shape: tuple[int, ...]) -> Axes:
+    """Of each output the axis that is as long as the sequence, whichever that is, if there is one; None where they
+    are as many as its steps."""
+    shapes = []
+    for steps in (LENGTHS[0], LENGTHS[-1]):
+        sequence = bound.form.draw(np.random.default_rng((seed, 300)), (steps, bound.batch, *shape), bound.input_dtype)
+        shapes.append([array.shape for array in _outputs(bound, seed, sequence)])
+    short, long = shapes
+    if len(short) != len(long):
+        return None
+    usual = _time(bound)
+    axes = []
+    for one, other in zip(short, long):
+        found = [axis for axis, sizes in enumerate(zip(one, other)) if sizes == (LENGTHS[0], LENGTHS[-1])]
+        axes.append(usual if usual in found else next(iter(found), None))
+    return axes
+
+
+def _reaches(bound: Bound, seed: int, shape: tuple[int, ...], axes: Axes, scales: Sequence[float]) -> bool | None:
     alive = False
-    for scale in SCALES:
+    for scale in scales:
         for number, steps in enumerate(LENGTHS):
             rng = np.random.default_rng((seed, 300 + number))
             sequence = _loud(bound.form.draw(rng, (steps, bound.batch, *shape), bound.input_dtype), scale)
             first, last = (np.array(sequence, copy=True) for _ in range(2))
             another = _loud(bound.form.draw(rng, (1, bound.batch, *shape), bound.input_dtype)[0], scale)
             first[0], last[-1] = another, another
-            base = list(_last(bound, seed, sequence))
-            if any(different(one, other) for one, other in zip(base, _last(bound, seed, first))):
+            base = _ends(_outputs(bound, seed, sequence), axes)
+            if any(different(one, other) for one, other in zip(base, _ends(_outputs(bound, seed, first), axes))):
                 return True
-            alive = alive or any(different(one, other) for one, other in zip(base, _last(bound, seed, last)))
+            alive = alive or any(
+                different(one, other) for one, other in zip(base, _ends(_outputs(bound, seed, last), axes))
+            )
     return False if alive else None
+
+
+def _ends(outputs: Sequence[Array], axes: Axes) -> list[Array]:
+    """What the layer gives for its last step: of an output with an axis of time its end, else the whole of it; of a
+    loss, which is one number for all steps, nothing where there is more."""
+    if axes is None:
+        return list(outputs[-1:])
+    ends = [array if axis is None else array.take(-1, axis=axis) for array, axis in zip(outputs, axes)]
+    many = [end for end, array in zip(ends, outputs) if array.size > 1]
+    return many or ends
 
 
 def _along(bound: Bound, steps: int, time: int) -> Callee:
@@ -80,20 +113,55 @@ def _loud(inputs: Array, scale: float) -> Array:
     return inputs if inputs.dtype.kind in "iu" else (inputs * scale).astype(inputs.dtype)
 
 
-def _last(bound: Bound, seed: int, sequence: Array) -> Iterator[Array]:
-    """What the layer gives for its last step: of an output with an axis of time its end, else the whole of it."""
-    backend, steps = bound.backend, len(sequence)
-    time = 0 if bound.form.layout == "time first" else 1
-    x = backend.tensor(np.moveaxis(sequence, 0, time), bound.input_dtype)
+def _time(bound: Bound) -> int:
+    return 0 if bound.form.layout == "time first" else 1
+
+
+def is_cut(bound: Bound, seed: int, shape: tuple[int, ...]) -> bool:
+    """Whether no gradient leads from what comes back for the last step to the first step's input, and one to the last
+    step's: asked of what remembers by value.
+
+    Raises CallError when the layer does not take a sequence of several steps.
+    """
+    if bound.form.tokens is not None:
+        return False
+    axes, time, steps = _time_axes(bound, seed, shape), _time(bound), LENGTHS[1]
+    for number in range(DRAWS):
+        rng = np.random.default_rng((seed, 400 + number))
+        sequence = bound.form.draw(rng, (steps, bound.batch, *shape), bound.input_dtype)
+        with bound.backend.tracking([(np.moveaxis(sequence, 0, time), bound.input_dtype)]) as tape:
+            (x,) = tape.given
+            tensors = bound.backend.given_out(_called(bound, seed, x, steps))
+            ends = tensors[-1:] if axes is None else [_end(tensor, axis) for tensor, axis in zip(tensors, axes)]
+            found = [tape.derivatives(end, tape.leaves)[0] for end in ends]
+        by_step = [np.moveaxis(gradient, time, 0) for gradient in found if gradient is not None]
+        if any(gradient[0].any() for gradient in by_step) or not any(gradient[-1].any() for gradient in by_step):
+            return False
+    return True
+
+
+def _end(tensor: Tensor, axis: int | None) -> Tensor:
+    return tensor if axis is None else tensor[(slice(None),) * axis + (-1,)]
+
+
+def _outputs(bound: Bound, seed: int, sequence: Array) -> list[Array]:
+    """All that the layer gives back for ``(steps, batch, *row)``, from its first state where it takes one."""
+    backend = bound.backend
+    x = backend.tensor(np.moveaxis(sequence, 0, _time(bound)), bound.input_dtype)
+    with backend.without_gradient():
+        return [backend.numpy(tensor) for tensor in backend.given_out(_called(bound, seed, x, len(sequence)))]
+
+
+def _called(bound: Bound, seed: int, x: Tensor, steps: int) -> Any:
     bound.begin(seed)
+    callee = _along(bound, steps, _time(bound))
     try:
-        with backend.without_gradient():
-            returned: Any = _along(bound, steps, time).without_state(x)
+        if not bound.initial:
+            return callee.without_state(x)
+        start = bound.state([bound.backend.numpy(leaf) for leaf in bound.initial])
+        return callee.call(x, bound.convention.state.build(start))
     except Exception as error:
         raise CallError(
             f"{bound.callee.name} raised {usertrace.summary(error)} for a sequence of {steps} steps.",
             details=usertrace.format_user(error),
         ) from error
-    for tensor in flatten(returned, backend.is_tensor)[1]:
-        array = backend.numpy(tensor)
-        yield array.take(-1, axis=time) if array.ndim > time and array.shape[time] == steps else array

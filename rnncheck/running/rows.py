@@ -153,7 +153,7 @@ def _differ(bound: Bound, one: Step, other: Step, rows: tuple[int, ...]) -> floa
     pairs = enumerate(zip(one.returned, other.returned))
     slots = [min(_elsewhere(a, b, axis, rows) for axis in _axes(bound, slot)) for slot, (a, b) in pairs]
     outputs = [
-        _elsewhere(a, b, output_axis(bound.form, bound.batch, a.shape), rows)
+        min((_elsewhere(a, b, axis, rows) for axis in output_axes(bound.form, bound.batch, a.shape)), default=0.0)
         for a, b in zip(one.outputs, other.outputs)
     ]
     return max([*slots, *outputs], default=0.0)
@@ -184,10 +184,10 @@ def _with_rows(bound: Bound, slot: int, array: Array, rows: tuple[int, ...], rng
     return np.moveaxis(by_row, 0, axis)
 
 
-def output_axis(form: Form, batch: int, shape: Sequence[int]) -> int | None:
-    """The axis of an output along which the rows lie; None where it has none of their number."""
+def output_axes(form: Form, batch: int, shape: Sequence[int]) -> list[int]:
+    """The axes of an output along which the rows may lie; none where it has none of their number."""
     axes = (1, 0) if form.layout == "time first" else (0,)
-    return next((axis for axis in axes if len(shape) > axis and shape[axis] == batch), None)
+    return [axis for axis in axes if len(shape) > axis and shape[axis] == batch]
 
 
 def _elsewhere(left: Array, right: Array, axis: int | None, rows: tuple[int, ...]) -> float:

@@ -13,7 +13,7 @@ from rnncheck.backends.base import HOST, Array, Backend, Held, breaks
 from rnncheck.calling.convention import Bound, outline
 from rnncheck.errors import CallError
 from rnncheck.running.capture import Recording, recording
-from rnncheck.structure import Structure, flatten
+from rnncheck.structure import Structure
 from rnncheck.trace import Passage
 from rnncheck.usercode import usertrace
 
@@ -110,7 +110,7 @@ def each_step(
         output, found, following = _split(bound, returned, index)
         values = list(map(backend.hold, following))
         _check_shapes(bound, previous, values, returned, index)
-        output_tensors = flatten(output, backend.is_tensor)[1]
+        output_tensors = backend.given_out(output)
         same = [new is old for new, old in zip(following, leaves)]
         step = Step(previous, values, same, list(map(backend.hold, output_tensors)), found)
         if record:

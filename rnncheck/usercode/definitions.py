@@ -160,7 +160,7 @@ def is_input_name(name: str) -> bool:
 
 FURTHER_WORDS = frozenset(
     "mask masks ts dt delta timespan timespans timestamp timestamps elapsed interval time training train "
-    "deterministic edge adj adjacency graph laplacian supports lengths length done dones reset resets "
+    "deterministic edge adj adjacency graph laplacian supports lengths length lens len done dones reset resets "
     "first terminal episode action actions context encoder enc annotations index key rng generator weight "
     "attr step constants".split()
 )

@@ -177,6 +177,17 @@ def first_mention(path: str | None, line: int | None, expression: str) -> Span |
     return span(path, min(lines)) if lines else None
 
 
+def first_naming(path: str | None, line: int | None, names: Collection[str]) -> Span | None:
+    """The first statement of the function on a line that names an attribute or a function so."""
+    function = function_at(path, line)
+    lines = [
+        node.lineno
+        for node in (ast.walk(function) if function is not None else ())
+        if (isinstance(node, ast.Attribute) and node.attr in names) or (isinstance(node, ast.Name) and node.id in names)
+    ]
+    return span(path, min(lines)) if lines else None
+
+
 MAKING = re.compile(r"__init__|build|setup|get_config|extra_repr|.*(param|weight).*")
 """Methods that construct a cell, and use nothing."""
 

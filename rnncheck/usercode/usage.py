@@ -178,6 +178,31 @@ def indexed_parts(function: ast.FunctionDef, parameter: str) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=256)
+def unread(function: ast.FunctionDef) -> frozenset[str]:
+    """The parameters of a function that it never names."""
+    named = {node.id for node in inside(function) if isinstance(node, ast.Name)}
+    # A part of another class is handed all of them.
+    if "locals" in named:
+        return frozenset()
+    parameters = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+    return frozenset(item.arg for item in parameters) - named
+
+
+def asked_whether(function: ast.FunctionDef) -> frozenset[str]:
+    """The parameters that it takes for true or false by themselves, as ``if last`` does."""
+    tests: list[ast.expr] = []
+    for node in inside(function):
+        if isinstance(node, (ast.If, ast.While, ast.IfExp)):
+            tests.append(node.test)
+        elif isinstance(node, ast.BoolOp):
+            tests.extend(node.values)
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            tests.append(node.operand)
+    names = {test.id for test in tests if isinstance(test, ast.Name)}
+    parameters = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)
+    return frozenset(item.arg for item in parameters if item.arg in names)
+
+
 def given_values(function: ast.FunctionDef) -> frozenset[str]:
     """The variables that a function gives a value."""
     return frozenset(
@@ -291,8 +316,22 @@ def _one_size(value: str, name: str) -> int | None:
 
 
 @functools.lru_cache(maxsize=256)
+def handed_to(function: ast.FunctionDef, parameter: str) -> list[tuple[str, int]]:
+    """The methods of ``self`` that are called with this parameter, and at which place."""
+    return [
+        (node.func.attr, place)
+        for node in _own(function)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func.value) == "self"
+        for place, argument in enumerate(node.args)
+        if isinstance(argument, ast.Name) and argument.id == parameter
+    ]
+
+
 def time_axis(function: ast.FunctionDef, parameter: str) -> int | None:
-    """Which of the first two axes of its input a method calls the sequence's length; None where it does not say."""
+    """Which of the first two axes of its input a method calls the sequence's length, or takes step by step; None where
+    it does not say."""
     name = re.escape(parameter)
     for node in _own(function):
         if not isinstance(node, ast.Assign) or not _taken_of(node.value, parameter):
@@ -303,7 +342,16 @@ def time_axis(function: ast.FunctionDef, parameter: str) -> int | None:
             return found[0]
         if _one_size(value, name) == 1 and BATCH.fullmatch(ast.unparse(target)):
             return 0
-    return None
+    loops = [ast.unparse(node.iter) for node in _own(function) if isinstance(node, (ast.For, ast.comprehension))]
+    return next((axis for over in loops if (axis := _looped_axis(over, name)) is not None), None)
+
+
+def _looped_axis(over: str, name: str) -> int | None:
+    """The axis along which a loop over a tensor itself, or over as many numbers as it is long, goes."""
+    if re.fullmatch(rf"(enumerate\()?{name}\)?|range\(len\({name}\)\)", over):
+        return 0
+    counted = re.fullmatch(r"range\((.*)\)", over)
+    return _one_size(counted.group(1), name) if counted else None
 
 
 def _literal(node: ast.expr) -> object:

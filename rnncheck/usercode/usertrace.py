@@ -32,6 +32,12 @@ def place(error: BaseException) -> str:
     return f"{relative(seen[-1].filename)}:{seen[-1].lineno}" if seen else ""
 
 
+def is_raised(error: BaseException) -> bool:
+    """Whether a statement of the user's raised it, and no operation of a library's."""
+    innermost = traceback.extract_tb(error.__traceback__)[-1:]
+    return any(frame in frames(error) and (frame.line or "").startswith("raise") for frame in innermost)
+
+
 _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 _INNER = re.compile(r"Exception encountered when calling .*?\x1b\[1m(.*?)\x1b\[0m", re.DOTALL)
 """What Keras puts around the message of what a layer raised."""

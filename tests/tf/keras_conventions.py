@@ -2923,3 +2923,50 @@ class SplitsItsInput(layers.Layer):
         x, mask, spans = ops.split(inputs, 3, axis=-1)
         h = states[0] * ops.exp(-ops.relu(self.decay(spans)))
         return self.cell(ops.concatenate([x * mask, mask], -1), [h])
+
+
+# What runs over a sequence: within one call each step has to begin where the last one ended.
+
+
+class _SequenceLayer(layers.Layer):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.wx, self.wh = layers.Dense(units), layers.Dense(units, use_bias=False)
+
+    def _new(self, x, h):
+        return ops.tanh(self.wx(x) + self.wh(h))
+
+
+class BeginsEachStepAnew(_SequenceLayer):
+    def call(self, x, h):  # expect: ignored-recurrence
+        outputs = [self._new(x[:, t], h) for t in range(x.shape[1])]
+        return ops.stack(outputs, axis=1), outputs[-1]
+
+
+class BeginsWhereItEnded(_SequenceLayer):
+    def call(self, x, h):
+        outputs = []
+        for t in range(x.shape[1]):
+            h = self._new(x[:, t], h)
+            outputs.append(h)
+        return ops.stack(outputs, axis=1), h
+
+
+class StopsTheGradientAtEachStep(_SequenceLayer):
+    def call(self, x):
+        h, outputs = ops.zeros((x.shape[0], self.units)), []
+        for t in range(x.shape[1]):
+            h = self._new(x[:, t], ops.stop_gradient(h))  # expect: detached-state warning
+            outputs.append(h)
+        return ops.stack(outputs, axis=1)
+
+
+class ForgetsBesideALoss(_SequenceLayer):
+    def call(self, x):  # expect: ignored-recurrence
+        outputs, loss = [], 0.0
+        for t in range(x.shape[1]):
+            h = self._new(x[:, t], ops.zeros((x.shape[0], self.units)))
+            outputs.append(h)
+            loss = loss + ops.mean(h**2)
+        return ops.stack(outputs, axis=1), loss

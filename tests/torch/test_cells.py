@@ -47,6 +47,24 @@ def test_a_repaired_cell_is_clean(cell: Any, seed: int) -> None:
     assert seen(check(cell, seed=seed)) == []
 
 
+class _ScriptedOld(torch.jit.ScriptModule):
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.randn(input_size, hidden_size))
+        self.u = torch.nn.Parameter(torch.randn(hidden_size, hidden_size))
+
+    @torch.jit.script_method
+    def forward(self, x, h):  # type: ignore[no-untyped-def]
+        return torch.tanh(torch.mm(x, self.w) + torch.mm(h, self.u)), h
+
+
+def test_of_a_scripted_cell_it_is_said_how_to_have_the_lines() -> None:
+    result = check(_ScriptedOld)
+    assert ("returned-old-state", None, "error", 0) in seen(result)
+    assert any("PYTORCH_JIT=0" in remark for remark in result.remarks)
+    assert check(healthy_cells.ScriptMethods).remarks == ()
+
+
 @pytest.mark.parametrize(
     ("cell", "suggestion"),
     [

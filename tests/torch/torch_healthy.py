@@ -370,6 +370,19 @@ class ScriptedStep(nn.Module):
         return torch.tanh(self.w(torch.cat([x, h], -1)))
 
 
+class ScriptMethods(torch.jit.ScriptModule):
+    """None for its state would be taken for a tensor, and break TorchScript for the rest of the process."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.w = nn.Parameter(0.3 * torch.randn(input_size, hidden_size))
+        self.u = nn.Parameter(0.3 * torch.randn(hidden_size, hidden_size))
+
+    @torch.jit.script_method
+    def forward(self, x, h):
+        return torch.tanh(torch.mm(x, self.w) + torch.mm(h, self.u))
+
+
 def scripted():
     return torch.jit.script(ScriptedStep(5, 8))
 

@@ -595,11 +595,22 @@ class TestWrongGradient:
 class TestLayers:
     """What runs over a whole sequence and takes no state."""
 
+    def test_one_that_is_cut_within_is_warned_of(self) -> None:
+        finding = only(layer(cut_within=True))
+        assert (finding.rule, finding.severity) == ("detached-state", "warning")
+        assert "no gradient flows back" in finding.message
+
+    def test_what_takes_a_state_and_forgets_within_a_call_is_told(self) -> None:
+        finding = only(trace(memory=False))
+        assert (finding.rule, finding.severity) == ("ignored-recurrence", "error")
+        assert "each step begins from state as it went in" in finding.message
+
     def test_one_that_remembers_is_clean(self) -> None:
         findings, outcomes = apply(layer(), Settings())
         assert findings == ()
         assert {outcome.rule: outcome.reason for outcome in outcomes if outcome.outcome == "passed"} == {
             "ignored-recurrence": None,
+            "detached-state": None,
             "batch-leak": None,
         }
         assert {outcome.reason for outcome in outcomes if outcome.rule != "missing-state-size"} == {

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from rnncheck.structure import LEAF, Structure, flatten, like, reorder
+from rnncheck.structure import LEAF, Structure, beside, flatten, like, reorder
 
 
 class Pair(NamedTuple):
@@ -80,3 +80,20 @@ def test_a_plain_namespace_is_a_structure() -> None:
     found, leaves = flatten(SimpleNamespace(hx=1.0, cx=2.0), is_leaf)
     assert found.build(leaves) == SimpleNamespace(hx=1.0, cx=2.0)
     assert found.names() == ("hx", "cx")
+
+
+class Distribution:
+    def __init__(self, mean: float, of: Any = None) -> None:
+        self.mean, self.same, self.of = mean, mean, of
+
+
+def test_the_leaves_of_other_objects_are_found_once() -> None:
+    inner = Distribution(2.0)
+    inner.of = inner
+    found, leaves = flatten([Distribution(1.5, {"base": inner}), 3.0], is_leaf)
+    assert (leaves, beside(found, is_leaf)) == ([3.0], [1.5, 2.0])
+
+
+def test_what_can_be_called_is_not_searched() -> None:
+    found, _ = flatten([SimpleNamespace, Distribution, len], is_leaf)
+    assert beside(found, is_leaf) == []

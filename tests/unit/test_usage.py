@@ -115,3 +115,35 @@ class Cell(Base):
 
 def test_what_is_assigned_when_a_sequence_begins() -> None:
     assert usage.reset_attributes(Cell) == {"h", "c", "log"}
+
+
+@pytest.mark.parametrize(
+    ("body", "axis"),
+    [
+        ("for x_t in x:\n    pass", 0),
+        ("for t, x_t in enumerate(x):\n    pass", 0),
+        ("for t in range(len(x)):\n    pass", 0),
+        ("for t in range(x.size(1)):\n    pass", 1),
+        ("outputs = [self.cell(x[t]) for t in range(x.shape[0])]", 0),
+        ("batch, seq_len, _ = x.shape\nfor t in range(seq_len):\n    pass", 1),
+        ("for x_t in x.unbind(1):\n    pass", None),
+        ("for layer in self.layers:\n    pass", None),
+    ],
+)
+def test_which_axis_a_loop_goes_along(body: str, axis: int | None) -> None:
+    assert usage.time_axis(function(body), "x") == axis
+
+
+def test_what_is_never_named() -> None:
+    assert usage.unread(function("return self.cell(x, h)", "self, x, h, lens, *, scale")) == {"lens", "scale"}
+    assert usage.unread(function("return super().step(**locals())", "self, x, h")) == frozenset()
+
+
+def test_what_is_asked_whether_it_is_true() -> None:
+    body = "if last:\n    pass\nif h.requires_grad and not final:\n    pass\nreturn x if mask > 0 else h"
+    assert usage.asked_whether(function(body, "self, x, h, last, final, mask")) == {"last", "final"}
+
+
+def test_to_which_methods_the_input_is_handed() -> None:
+    body = "out, h = self.run(self.w, x, h)\nreturn other.run(x), self.readout(out), self.cell(h, x)"
+    assert usage.handed_to(function(body, "self, x, h"), "x") == [("cell", 1), ("run", 1)]
