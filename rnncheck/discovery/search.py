@@ -395,9 +395,10 @@ class Search:
         return bound
 
     def _refuse_unwrapped(self, ground: Ground, guess: Guess, bound: Bound, returned: Any) -> None:
-        """Of a state that is a list of one part the part alone may come back, where the step takes that as well."""
+        """Of a state that is a list of one part the part alone may come back, where the step takes that as well, or a
+        framework puts it into a list again."""
         skeleton, parts = bound.convention.state, bound.convention.reading.split(returned)
-        framed = ground.callee.signature.passing != ONE or self.backend.drives(self.cell)
+        framed = ground.callee.signature.passing != ONE or self.backend.output_first(self.cell)
         if framed or skeleton.kind != "sequence" or skeleton.size != 1 or parts is None:
             return
         alone = parts[1]
