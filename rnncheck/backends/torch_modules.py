@@ -43,7 +43,8 @@ class TorchModules(TorchTensors, Backend):
 
     @contextlib.contextmanager
     def constructing(self) -> Iterator[None]:
-        """What nobody writes is NaN. As ``torch.use_deterministic_algorithms`` does, which imports a compiler first."""
+        """What nobody writes is NaN, and has no sign, which what is computed has on x86. As
+        ``torch.use_deterministic_algorithms`` does, which imports a compiler first."""
         if torch.are_deterministic_algorithms_enabled():
             yield
             return
@@ -56,10 +57,16 @@ class TorchModules(TorchTensors, Backend):
     def draw_unwritten(self, cell: Any, seed: int) -> list[str]:
         drawn = []
         for number, weight in enumerate(self.weights(cell)):
-            if math.isnan(weight.tensor.detach().sum().item()):
+            if not math.isnan(weight.tensor.detach().sum().item()):
+                continue
+            value = weight.read()
+            unwritten = np.isnan(value)
+            # A NaN that the constructor computed is a defect, and stays.
+            if unwritten.any() and not np.signbit(value[unwritten]).any():
                 rng = np.random.default_rng((seed, 500 + number))
                 scale = 1 / math.sqrt(max(weight.shape[-1:], default=1) or 1)
-                weight.assign((scale * rng.standard_normal(weight.shape)).astype("float32"))
+                numbers = scale * rng.standard_normal(weight.shape)
+                weight.assign(np.where(unwritten, numbers, value).astype("float32"))
                 drawn.append(weight.name)
         return drawn
 

@@ -172,7 +172,7 @@ class Search:
         do not mix: those that were passed may have been stretched over them."""
         for effort in ("likely", "a few", "further"):
             for ground in itertools.islice(self._filled(bound.callee, effort), STRETCHED):
-                for other in itertools.islice((guess, *guesses(ground, wide=False)), STRETCHED):
+                for other in itertools.islice(itertools.chain((guess,), guesses(ground, wide=False)), STRETCHED):
                     found = self._accepted(ground, other, likely)
                     if found is not None and not self._leaks(found):
                         return found

@@ -89,7 +89,9 @@ def _ends(outputs: Sequence[Array], axes: Axes) -> list[Array]:
     loss, which is one number for all steps, nothing where there is more."""
     if axes is None:
         return list(outputs[-1:])
-    ends = [array if axis is None else array.take(-1, axis=axis) for array, axis in zip(outputs, axes)]
+    ends = [
+        array if axis is None or axis >= array.ndim else array.take(-1, axis=axis) for array, axis in zip(outputs, axes)
+    ]
     many = [end for end, array in zip(ends, outputs) if array.size > 1]
     return many or ends
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 import pytest
@@ -141,3 +142,17 @@ def test_what_has_no_memory_at_all_is_no_cell() -> None:
     (result,) = rnncheck.check(_Perceptron).results
     assert result.error is not None
     assert "takes no state and keeps none" in result.error.message
+
+
+class _ComputesNaN(torch.nn.Module):
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.zeros(input_size + hidden_size, hidden_size) / torch.zeros(1))
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(torch.cat([x, h], 1) @ self.w)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="elsewhere the two kinds of NaN are alike")
+def test_nan_that_the_constructor_computed_is_an_error() -> None:
+    assert [finding[0] for finding in seen(check(_ComputesNaN))] == ["nonfinite-state"]
