@@ -78,12 +78,16 @@ def check(trace: Trace) -> Iterator[Finding]:
 
 def _forgetful(trace: Trace) -> Finding:
     method = trace.method
-    reached = "later output of" if not trace.slots else "later output and not the last state of"
-    begins = "" if not trace.slots else f": each step begins from {method.state_parameter} as it went in"
+    message = f"The first step of a sequence reaches no later output of {method.name}(), whatever the weights."
+    if trace.slots:
+        message = (
+            f"In one call of {method.name}() no step reaches a later one, whatever the weights: each step begins from "
+            f"{method.state_parameter} as it went in."
+        )
     return Finding(
         rule=RULE.id,
         severity="error",
-        message=f"The first step of a sequence reaches no {reached} {method.name}(), whatever the weights{begins}.",
+        message=message,
         location=at(trace, None),
         suggestion="feed each step the state that the step before returned",
         evidence={"by_value": "never"},
