@@ -58,23 +58,32 @@ class Structure:
         return self.type(children)
 
     def names(self) -> tuple[str | None, ...]:
-        """The name that each leaf carries in the structure itself: a key or a field, else None."""
+        """The name that each leaf carries in the structure itself: a key or a field, with its number where it is one of
+        several under it; else None."""
         if self.kind == "leaf":
             return (None,)
         named: list[str | None] = []
         for key, child in zip(self.keys, self.children):
             own = str(key) if self.kind in ("named", "mapping") else None
             inner = child.names()
-            for name in inner:
+            for number, name in enumerate(inner):
                 parts = [part for part in (own, name) if part is not None]
-                named.append(".".join(parts) if parts else None)
+                several = own is not None and name is None and len(inner) > 1
+                named.append(f"{own}[{number}]" if several else ".".join(parts) if parts else None)
         return tuple(named)
 
     def accessors(self) -> tuple[str, ...]:
-        """What leads from a variable that holds it to each leaf (``.h``, ``[0]``); none where it is nested."""
-        if self.is_leaf or not all(child.is_leaf for child in self.children):
-            return ()
-        return tuple(f".{key}" if self.kind == "named" else f"[{key!r}]" for key in self.keys)
+        """What leads from a variable that holds it to each leaf: ``.h``, ``[0]``, ``[1][0]``; nothing to itself."""
+        if self.kind == "leaf":
+            return ("",)
+        steps = [f".{key}" if self.kind == "named" else f"[{key!r}]" for key in self.keys]
+        return tuple(step + inner for step, child in zip(steps, self.children) for inner in child.accessors())
+
+    def layers(self) -> tuple[int | None, ...]:
+        """Of each leaf the number of the layer that it belongs to, where the state is a list of several alike."""
+        if self.kind != "sequence" or len(self.children) < 2 or len(set(self.children)) > 1:
+            return (None,) * self.size
+        return tuple(number for number, child in enumerate(self.children) for _ in range(child.size))
 
     def describe(self, names: Sequence[str]) -> str:
         """The structure in Python's notation with these leaf names, such as ``[h, c]``."""
@@ -215,6 +224,11 @@ def compatible(went_in: Structure, came_back: Structure) -> bool:
 def is_flat(part: Structure) -> bool:
     """Whether it holds its leaves itself, as a list of several tensors does."""
     return len(part.children) > 1 and all(child.kind in ("leaf", "constant") for child in part.children)
+
+
+def parted_alike(one: Structure, other: Structure) -> bool:
+    """Whether both hold as many leaves in each of as many parts."""
+    return [child.size for child in one.children] == [child.size for child in other.children]
 
 
 def reorder(value: Any, like: Structure) -> Any:

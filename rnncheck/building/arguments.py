@@ -274,10 +274,10 @@ def _by_name(inference: Inference, parameter: Parameter, role: str | None, name:
     if lowered == "batch_size":
         return (context.batch,)
     if _SIZES_LIST.fullmatch(lowered) and not {float, str} & parts:
-        return ([sizes.hidden], sizes.hidden)
+        return ([sizes.hidden, sizes.hidden], [sizes.hidden], sizes.hidden)
     if role is not None:
         size = sizes.of(role)
-        return (size, [size])
+        return (size, [size, size], [size])
     if roles.is_kernel(name):
         dimensions = context.image.dimensions if context.image else 2
         return (3, (3,) * dimensions)

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rnncheck.building import roles
 from rnncheck.building.annotations import literals
 from rnncheck.building.arguments import Argument, Inference, Plan
 from rnncheck.building.parameters import Constructor, constructor_of
@@ -61,6 +62,7 @@ def remedies(error: BaseException, inference: Inference, constructor: Constructo
     ]
     types, sizes = list(_of_other_type(error, inference, constructor)), list(_other_sizes(error, plan))
     tries += [*sizes, *types] if isinstance(error, (AssertionError, ValueError)) else [*types, *sizes]
+    tries = [*_fewer_layers(inference), *tries]
     if plan.filled == 0:
         tries.insert(0, dataclasses.replace(plan, filled=1))
     elif plan.filled == 1:
@@ -70,14 +72,33 @@ def remedies(error: BaseException, inference: Inference, constructor: Constructo
 
 
 def of_a_call(error: BaseException, inference: Inference, constructor: Constructor) -> Iterator[Plan]:
-    """Other tries for a cell that was built and could not be called: only an argument of a wrong type shows so."""
+    """Other tries for a cell that was built and could not be called: only an argument of a wrong type shows so, and
+    layers that do not fit each other."""
     plan = inference.plan
-    for found in [*_asked_for(error, inference), *_of_other_type(error, inference, constructor, told=True)][:LIMIT]:
+    tries = [
+        *_asked_for(error, inference),
+        *_fewer_layers(inference),
+        *_of_other_type(error, inference, constructor, told=True),
+    ]
+    for found in tries[:LIMIT]:
         yield dataclasses.replace(found, depth=plan.depth + 1)
 
 
 def _with(plan: Plan, path: str, value: Any) -> Plan:
     return dataclasses.replace(plan, values={**plan.values, path: value})
+
+
+def _fewer_layers(inference: Inference) -> Iterator[Plan]:
+    """One layer, where there were two: what holds of the first may not fit the next."""
+    values: dict[str, Any] = {}
+    for argument in inference.arguments:
+        value = argument.values[0]
+        if type(value) is int and value == 2 and roles.counts_layers(argument.name):
+            values[argument.path] = 1
+        elif isinstance(value, list) and len(value) == 2 and value[:1] in argument.values:
+            values[argument.path] = value[:1]
+    if values:
+        yield dataclasses.replace(inference.plan, values={**inference.plan.values, **values})
 
 
 def _missing(error: BaseException, inference: Inference, constructor: Constructor) -> Iterator[Plan]:

@@ -74,9 +74,11 @@ _SIZE_LIKE = re.compile(
 """Names that can only be a size, though not of what."""
 
 _KERNEL = r"(.*_)?(kernel|filter|conv|patch)_?(size|sz|shape|width|dim)s?|kernels?|k_?size|ksz|fsize|d_conv"
+_LAYERS = r"(num|n|nb|nr)_?(layers?|blocks?|stacks?|cells?_layers?)|.*_(layers|depth)|layers?|depth|n_?stack"
+"""Two, so that one layer's state cannot pass for that of all; one where the constructor or the call refuses two."""
 _USUAL: tuple[tuple[str, tuple[Any, ...]], ...] = (
     (_KERNEL, (3,)),
-    (r"(num|n|nb|nr)_?(layers?|blocks?|stacks?|cells?_layers?)|.*_(layers|depth)|layers?|depth|n_?stack", (1,)),
+    (_LAYERS, (2, 1)),
     (r"(num|n|nb)_?(attention_)?heads?|heads?|nhead|.*_heads", (2, 1)),
     (r"(dim_head|head_dim|d_head|head_size|d_k|d_v|key_size|value_size|key_dim|value_dim|d_key|d_value)", (4,)),
     (r"(num_|n_)?groups?|num_blocks_in|group_size|num_experts|n_slots|num_slots|num_reads|num_writes", (2, 1)),
@@ -195,6 +197,11 @@ def is_size_like(name: str) -> bool:
 def is_kernel(name: str) -> bool:
     """Whether the argument is the extent of a convolution's kernel."""
     return re.fullmatch(_KERNEL, plain(name)) is not None
+
+
+def counts_layers(name: str) -> bool:
+    """Whether the argument is the number of layers."""
+    return re.fullmatch(_LAYERS, plain(name)) is not None
 
 
 def usual(name: str) -> tuple[Any, ...]:

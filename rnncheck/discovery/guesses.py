@@ -17,6 +17,7 @@ from rnncheck import structure
 from rnncheck.backends.base import Array, Backend, Tensor, numpy_dtype
 from rnncheck.calling.convention import Callee
 from rnncheck.calling.signature import EACH, KEPT, LIST, NAMED
+from rnncheck.discovery import steps
 from rnncheck.discovery.skeletons import skeletons
 from rnncheck.running.capture import recording
 from rnncheck.settings import StateShape
@@ -106,12 +107,23 @@ def _likely(ground: Ground) -> Iterator[Guess]:
             yield from _from_returned(ground, state, provider)
     if ground.asked is not None:
         yield from _asked(ground)
-    left_out = list(_left_out(ground))
-    fits = [
-        guess.seen or not told or flatten(guess.value, backend.is_tensor)[0].size == told[0].size for guess in left_out
-    ]
+    left_out, stacked = list(_left_out(ground)), list(_stacked(ground))
+    sizes = [flatten(guess.value, backend.is_tensor)[0].size for guess in left_out]
+    fits = [guess.seen or not told or stacked or size == told[0].size for guess, size in zip(left_out, sizes)]
     yield from itertools.compress(left_out, fits)
-    for skeleton, certain in usual:
+    yield from _zeros(ground, told, certain=True)
+    yield from stacked
+    yield from _zeros(ground, [skeleton for skeleton, certain in usual if not certain], certain=False)
+    # One part that is taken by its number may be the last of the layers.
+    if backend.name == "torch" and told and not told[0].is_leaf and told[0].size == 1:
+        for width in ground.widths:
+            yield Guess(ground.zeros((1, ground.batch, width)), "zeros", False)
+    yield from itertools.compress(left_out, [not fit for fit in fits])
+
+
+def _zeros(ground: Ground, usual: Sequence[Structure], *, certain: bool) -> Iterator[Guess]:
+    """Zeros in these structures, of one width, and of several where they are ``certain``."""
+    for skeleton in usual:
         for width in ground.widths:
             for shape in _leaf_shapes(ground, width):
                 zeros = skeleton.build([ground.zeros(shape)] * skeleton.size)
@@ -122,11 +134,18 @@ def _likely(ground: Ground) -> Iterator[Guess]:
             for pick in mixed[:MIXED]:
                 shapes = [_leaf_shapes(ground, ground.widths[index])[0] for index in pick]
                 yield Guess(skeleton.build([ground.zeros(shape) for shape in shapes]), "zeros", False)
-    # One part that is taken by its number may be the last of the layers.
-    if backend.name == "torch" and told and not told[0].is_leaf and told[0].size == 1:
+
+
+def _stacked(ground: Ground) -> Iterator[Guess]:
+    """Tensors in which the layers lie one upon the other: the state, or each of its parts."""
+    callee = ground.callee
+    states = callee.signature.states
+    counts = [found[0] for name in states if (found := steps.layers(callee, name)) is not None]
+    whole = structure.sequence(tuple, len(states)) if callee.signature.passing == EACH else structure.LEAF
+    for count in dict.fromkeys(counts):
         for width in ground.widths:
-            yield Guess(ground.zeros((1, ground.batch, width)), "zeros", False)
-    yield from itertools.compress(left_out, [not fit for fit in fits])
+            for shape in _leaf_shapes(ground, width):
+                yield Guess(whole.build([ground.zeros((count, *shape))] * whole.size), "zeros", False)
 
 
 def _wide(ground: Ground) -> Iterator[Guess]:

@@ -146,7 +146,7 @@ class Search:
         turned = [form for form in steps.ordered(forms, callee) if form.over_time and form != callee.form]
         others = turned if (sequence or matrices or stacks) and not told else []
         # By the number of a layer, a row of (batch, width) would be taken.
-        if steps.takes_layers(callee):
+        if steps.takes_layers(callee, callee.signature.state):
             others = [callee.form, *others]
         guessed = set(callee.further) - set(self.settings.call_kwargs)
         if not (others or guessed) or not self._leaks(bound):
@@ -521,8 +521,11 @@ def _fits(
     # (distribution, h) is no list with one part.
     if reading.at is None and structure.beside(found, backend.is_tensor):
         return False
-    # (output, (h,)) is no state of two parts.
+    # (output, (h,)) is no state of two parts, nor of a pair.
     if reading.at is None and structure.is_flat(skeleton) and not structure.is_flat(found):
+        return False
+    nested = any(len(child.children) > 1 for child in skeleton.children)
+    if reading.at is None and nested and not structure.parted_alike(skeleton, found):
         return False
     back = [tuple(leaf.shape) for leaf in leaves]
     if reading.over_time:

@@ -24,6 +24,7 @@ def skeletons(callee: Callee) -> Iterator[tuple[Structure, bool]]:
     if signature.passing == EACH:
         yield from _of_each(callee, container)
         return
+    yield from _of_layers(callee, signature.state)
     if signature.passing in (LIST, NAMED):
         told = list(_told(callee, signature.state, container))
         yield from ((skeleton, True) for skeleton in told)
@@ -34,14 +35,18 @@ def skeletons(callee: Callee) -> Iterator[tuple[Structure, bool]]:
             if keys:
                 yield structure.mapping(keys), True
         return
-    for skeleton in _told(callee, signature.state, container):
+    told = list(_told(callee, signature.state, container))
+    for skeleton in (*told, *filter(None, map(_paired, told))):
         yield skeleton, True
     usual = [structure.sequence(list, 1), LEAF, structure.sequence(list, 2)]
     if not output_first:
         usual = [LEAF, structure.sequence(tuple, 2), structure.sequence(list, 1)]
-        if steps.takes_layers(callee):
+        if steps.takes_layers(callee, signature.state):
             # One layer, before a pair of which the second part would never be taken.
             usual = [LEAF, structure.sequence(list, 1), structure.sequence(tuple, 2)]
+    several = steps.number_of_layers(callee)
+    if several is not None and several > 1:
+        usual += _by_layer(several, None)
     for skeleton in (*usual, structure.sequence(container, 3), structure.sequence(container, 4)):
         yield skeleton, False
 
@@ -51,8 +56,32 @@ def _of_each(callee: Callee, container: type) -> Iterator[tuple[Structure, bool]
     names = callee.signature.states
     told = [next(_told(callee, name, container), LEAF) for name in names]
     yield structure.nested(tuple, told), True
+    layers = [next(_of_layers(callee, name), (LEAF, False))[0] for name in names]
+    if any(not part.is_leaf for part in layers):
+        yield structure.nested(tuple, layers), True
     if any(not part.is_leaf for part in told):
         yield structure.sequence(tuple, len(names)), False
+
+
+def _of_layers(callee: Callee, name: str) -> Iterator[tuple[Structure, bool]]:
+    """A part, or several, for each layer, where the code takes the state so."""
+    found = steps.layers(callee, name)
+    if found is not None:
+        yield from ((skeleton, True) for skeleton in _by_layer(*found))
+
+
+def _by_layer(count: int, parts: int | None) -> list[Structure]:
+    """Lists for so many layers of so many parts each: of one and of two, where that is not known."""
+    several = structure.nested(list, [structure.sequence(tuple, parts or 2)] * count)
+    return [structure.sequence(list, count), several] if parts is None else [several]
+
+
+def _paired(skeleton: Structure) -> Structure | None:
+    """The same with a pair in the place of each part, as of an LSTM that is handed on whole; None where it is nested or
+    one tensor."""
+    if skeleton.is_leaf or not all(child.is_leaf for child in skeleton.children):
+        return None
+    return dataclasses.replace(skeleton, children=(structure.sequence(tuple, 2),) * len(skeleton.children))
 
 
 def _told(callee: Callee, name: str, container: type) -> Iterator[Structure]:

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rnncheck.backends.base import Backend
+from rnncheck.building import roles
 from rnncheck.calling import signature
 from rnncheck.calling.convention import Callee, Form
 from rnncheck.errors import CallError
 from rnncheck.settings import Settings
-from rnncheck.usercode import source, usage
+from rnncheck.usercode import source, stacking, usage
 from rnncheck.usercode.definitions import is_framework, is_state_name, is_step_name, stem, words
 from rnncheck.usercode.functions import code_of, is_method
 
@@ -127,10 +128,40 @@ def _reading_input(callee: Callee) -> Iterator[tuple[ast.FunctionDef, str]]:
             yield helper, parameters[place]
 
 
-def takes_layers(callee: Callee) -> bool:
-    """Whether the method takes the state one layer after the other."""
+def takes_layers(callee: Callee, name: str) -> bool:
+    """Whether the method takes a state one layer after the other."""
     function = source.function_of(callee.code)
-    return function is not None and usage.takes_one_by_one(function, callee.signature.state)
+    return function is not None and (
+        usage.takes_one_by_one(function, name) or stacking.stacked(function, name) is not None
+    )
+
+
+def layers(callee: Callee, name: str) -> tuple[int, int | None] | None:
+    """How many layers there are to a state that the method takes one layer after the other, and how many parts to
+    each, None where the code does not take it apart; None for another state, and where nobody says how many."""
+    function = source.function_of(callee.code)
+    found = stacking.stacked(function, name) if function is not None else None
+    if found is None:
+        return None
+    count = found.count(callee.cell) or number_of_layers(callee)
+    return None if count is None else (count, found.parts)
+
+
+def number_of_layers(callee: Callee) -> int | None:
+    """How many layers a cell has by a number that it keeps, or by a list of parts that its method names."""
+    function, is_module = source.function_of(callee.code), callee.backend.is_module
+    kept = getattr(callee.cell, "__dict__", {})
+    numbers = [value for name, value in kept.items() if type(value) is int and roles.counts_layers(name)]
+    named = [getattr(callee.cell, name, None) for name in stacking.attributes(function)] if function is not None else []
+    numbers += [len(value) for value in named if _is_list(value) and value and all(map(is_module, value))]
+    return next((number for number in numbers if 1 <= number <= stacking.MOST), None)
+
+
+def _is_list(value: Any) -> bool:
+    """Whether it is a list, of Python or of modules that none calls as a whole."""
+    return isinstance(value, (list, tuple)) or (
+        hasattr(value, "__len__") and _is_missing(getattr(type(value), "forward", None))
+    )
 
 
 def input_parts(cell: Any, method: str, parameter: str) -> tuple[str, ...]:

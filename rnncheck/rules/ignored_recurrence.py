@@ -204,7 +204,10 @@ def _one(trace: Trace, slot: Slot) -> Finding:
     partly = [weight for weight in trace.weights if width in weight.idle_blocks and not weight.elsewhere]
     mistaken = _mistaken(trace, slot)
     forgotten = _forgotten(trace, slot)
-    severity: Severity = "warning" if idle or partly or mistaken or forgotten or _lost(trace, slot) else "note"
+    skipped = _skipped(trace, slot)
+    severity: Severity = "note"
+    if idle or partly or mistaken or forgotten or skipped or _lost(trace, slot):
+        severity = "warning"
     reason = unused(idle) or (f"; part of {listing(weight.name for weight in partly)} goes unused" if partly else "")
     reason = reason or forgotten
     message = f"{name} influences neither the next state nor the output of {method.name}(){reason}."
@@ -260,18 +263,33 @@ def _forgotten(trace: Trace, slot: Slot) -> str:
     found = source.unused_name(
         method.path, method.line, method.bindings[slot.index] if method.bindings else (), method.ran
     )
+    # An output that is kept as a state for the caller alone has to be taken apart from the others.
+    given_out = bool(method.given_out) and method.given_out[slot.index]
     if found is None:
-        return ""
+        # An argument of its own is asked for to be read.
+        names = (*method.bindings[slot.index], "")[:1] if method.bindings else ("",)
+        alone = names[0] != method.state_parameter and names[0] in source.parameters(method.path, method.line)
+        return f"; {names[0]} is passed in for nothing" if alone and not given_out else ""
     name, line = found
     if line is None:
-        # An output that is kept as a state for the caller alone has to be taken apart from the others.
-        given_out = bool(method.given_out) and method.given_out[slot.index]
         return "" if given_out else f"; {name} is never used"
     returned = [[step[other.index].returned for step in trace.steps] for other in trace.slots]
     own = returned.pop(slot.index)
     varies = not all(_equal(own[0], later) for later in own[1:])
     copy = any(all(map(_equal, own, other)) for other in returned)
     return f"; {name} is used only on lines that did not run, such as {line}" if varies and not copy else ""
+
+
+def _skipped(trace: Trace, slot: Slot) -> bool:
+    """Whether no part of the slot's layer is read, while the very statement that computes its new value, in a loop,
+    computes that of a layer which is."""
+    method, layers, produced = trace.method, trace.structure.layers(), trace.method.produced
+    layer, where = layers[slot.index], produced[slot.index] if produced else None
+    if layer is None or where is None or not source.is_looped(method.path, method.line, where.line):
+        return False
+    read = {layers[other.index] for other in trace.slots if trace.built.read[other.index]}
+    beside = {layers[other.index] for other in trace.slots if produced[other.index] == where}
+    return layer not in read and bool(read & beside)
 
 
 def _equal(one: Array, other: Array) -> bool:

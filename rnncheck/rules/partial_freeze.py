@@ -65,7 +65,9 @@ def _finding(trace: Trace, slot: Slot, still: Any) -> Finding:
     block = _block(still)
     severity: Severity = "error" if block is not None else "warning"
     every = "x".join(map(str, still.shape))
-    what = f"units {block} of {every}" if block else f"{int(still.sum())} of {still.size} units"
+    what = f"{int(still.sum())} of {still.size} units"
+    if block is not None:
+        what = f"{'units' if '–' in block else 'unit'} {block} of {every}"
     produced = method.produced[slot.index] if method.produced else None
     return Finding(
         rule=RULE.id,

@@ -107,6 +107,33 @@ def span(path: str | None, line: int | None) -> Span | None:
     return Span(node.lineno, node.end_lineno or node.lineno, node.col_offset + 1, text)
 
 
+def parameters(path: str | None, line: int | None) -> tuple[str, ...]:
+    """What the function that begins on a line takes, by name."""
+    function = function_at(path, line)
+    taken = (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs) if function is not None else ()
+    return tuple(item.arg for item in taken)
+
+
+@functools.lru_cache(maxsize=256)
+def returned_expressions(path: str | None, line: int | None) -> dict[str, str]:
+    """The parts of the tuple that a return statement on a line puts together that are computed in it, by their places
+    (``[0]``)."""
+    node = statement(path, line)
+    value = node.value if isinstance(node, ast.Return) else None
+    parts = value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
+    computed = (ast.BinOp, ast.UnaryOp, ast.Call)
+    return {f"[{place}]": ast.unparse(part) for place, part in enumerate(parts) if isinstance(part, computed)}
+
+
+def is_looped(path: str | None, method: int | None, line: int) -> bool:
+    """Whether the statement on a line of the method that begins on another stands in a loop, or has one in it."""
+    function, node = function_at(path, method), statement(path, line)
+    parts = inside(function) if function is not None else ()
+    loops = [part for part in parts if isinstance(part, (ast.For, ast.While))]
+    within = node is not None and any(isinstance(part, ast.comprehension) for part in inside(node))
+    return within or any(loop.lineno <= line <= (loop.end_lineno or 0) for loop in loops)
+
+
 def mentions(path: str | None, line: int, expressions: Sequence[str]) -> bool:
     """Whether the statement on a line uses one of these expressions."""
     node = statement(path, line)

@@ -301,10 +301,12 @@ def _taken_of(node: ast.expr, name: str) -> bool:
 
 
 def _lengths(target: ast.expr, value: str, name: str) -> list[int]:
-    """Which of the first two axes of the input an assignment calls the number of its steps: of three sizes, or one."""
-    if re.fullmatch(rf"{name}\.(shape|size\(\))", value):
+    """Which of the first two axes of the input an assignment calls the number of its steps: of all its sizes, which are
+    three or more, or of the first ones, or one."""
+    if all_of_them := re.fullmatch(rf"{name}\.(?:shape|size\(\))(\[:\d\])?", value):
         parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else []
-        return [axis for axis, part in enumerate(parts[:2]) if len(parts) == 3 and LENGTH.search(ast.unparse(part))]
+        enough = len(parts) >= (2 if all_of_them[1] else 3)
+        return [axis for axis, part in enumerate(parts[:2]) if enough and LENGTH.search(ast.unparse(part))]
     axis = _one_size(value, name)
     return [axis] if axis is not None and LENGTH.search(ast.unparse(target)) else []
 

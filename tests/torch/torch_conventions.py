@@ -3921,7 +3921,7 @@ class StacksItsLayersAndReturnsTheOld(nn.Module):
         for i, layer in enumerate(self.layers):
             x = layer(x, h[i])
             new.append(x)
-        return x, h  # expect: returned-old-state error 0
+        return x, h  # expect: returned-old-state
 
 
 class WorksOnAGPUByDefault(nn.Module):

@@ -72,7 +72,7 @@ def test_given_arguments_go_before_inferred_ones() -> None:
 @pytest.mark.parametrize(
     ("signature", "expected"),
     [
-        ("ninp, nhid, nlayers", {"ninp": 5, "nhid": 8, "nlayers": 1}),
+        ("ninp, nhid, nlayers", {"ninp": 5, "nhid": 8, "nlayers": 2}),
         ("input_features: int, hidden_ch: int", {"input_features": 5, "hidden_ch": 8}),
         ("cell_type_size, in_dim", {"cell_type_size": 8, "in_dim": 5}),
         ("input_size, num_features", {"input_size": 5, "num_features": 8}),
@@ -84,8 +84,8 @@ def test_given_arguments_go_before_inferred_ones() -> None:
         ("d_model, device, dtype", {"d_model": 8, "device": None, "dtype": None}),
         ("num_units, batch_size, dropout", {"num_units": 8, "batch_size": 3, "dropout": 0.0}),
         ("vocab_size, embed_dim, rnn_size", {"vocab_size": 11, "embed_dim": 5, "rnn_size": 8}),
-        ("input_size, hidden_sizes", {"input_size": 5, "hidden_sizes": [8]}),
-        ("input_size, hidden_sizes: List[int]", {"input_size": 5, "hidden_sizes": [8]}),
+        ("input_size, hidden_sizes", {"input_size": 5, "hidden_sizes": [8, 8]}),
+        ("input_size, hidden_sizes: List[int]", {"input_size": 5, "hidden_sizes": [8, 8]}),
         ("units: int, activation", {"units": 8, "activation": "tanh"}),
         ("units, name, reuse", {"units": 8, "name": "cell", "reuse": False}),
     ],
@@ -429,7 +429,7 @@ class TestWhatAnErrorTeaches:
 
             def forward(self, x, h): ...
 
-        assert self.built(Cell) == {"input_size": 5, "hidden_dims": [8]}
+        assert self.built(Cell) == {"input_size": 5, "hidden_dims": [8, 8]}
 
     def test_an_assertion_of_the_type(self) -> None:
         class Cell:

@@ -261,7 +261,7 @@ class TestPartialFreeze:
         assert found(self.frozen(1, 4)) == [("partial-freeze", "warning", 0, None)]
 
     def test_a_block_along_another_axis(self) -> None:
-        assert "units 1 along axis 1 of 2x4" in only(self.frozen(4, 5, 6, 7, shape=(2, 4))).message
+        assert "carries unit 1 along axis 1 of 2x4" in only(self.frozen(4, 5, 6, 7, shape=(2, 4))).message
 
     def test_units_that_other_weights_move_are_not_frozen(self) -> None:
         given = self.frozen(4, 5)
