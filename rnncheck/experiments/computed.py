@@ -144,7 +144,7 @@ def _computed(lab: Lab, pairs: _Paired, main: Run, key: Key, slot: int, path: st
         and differs(pairs.from_zero, pairs.from_zero_by_the_rest),
         is_output=any(binding.value is tensor for tensor in base.output_tensors),
         values=tuple(_values(lab, main.steps, key, slot)),
-        spelled=spelled(ended, lambda value: value is binding.value),
+        spelled=spelled(ended, lambda value: value is binding.value) or _written(base, binding),
         old=spelled(ended, lambda value: value is base.passed[slot]),
         returns=source.span(path, ended.line) if ended is not None else None,
         in_method=binding.frame == METHOD,
@@ -152,6 +152,13 @@ def _computed(lab: Lab, pairs: _Paired, main: Run, key: Key, slot: int, path: st
         is_unread=binding.frame == METHOD and not source.reads_after(path, binding.line, _starts(lab), binding.name),
         key=key,
     )
+
+
+def _written(step: Step, binding: Binding) -> tuple[str, ...]:
+    """What the return statement itself computes, as it stands there."""
+    ends = step.recording.returns.get(METHOD) if step.recording else None
+    inline = ends is not None and binding.frame == METHOD and binding.line == ends.line and not _called(binding.name)
+    return (binding.name,) if inline else ()
 
 
 def _starts(lab: Lab) -> int | None:
@@ -205,9 +212,9 @@ def _values(lab: Lab, steps: Sequence[Step], key: Key, slot: int) -> Iterator[Ar
 def assign(candidates: Sequence[Sequence[Computed]], names: Sequence[str]) -> list[tuple[Computed, ...]]:
     """Order each slot's candidates so that two slots do not claim the same variable.
 
-    Where several would do, the one whose name shares a word with the slot's, then what is not read out of another,
-    then what is called new, then what nothing reads, then the output, then the one computed last: this chooses what to
-    show, not whether there is a finding.
+    Where several would do, what is not called a candidate, then the one whose name shares a word with the slot's, then
+    what is not read out of another, then what is called new, then what nothing reads, then the output, then the one
+    computed last: this chooses what to show, not whether there is a finding.
     """
     taken: Counter[tuple[str, int]] = Counter()
     ordered = []
@@ -217,9 +224,10 @@ def assign(candidates: Sequence[Sequence[Computed]], names: Sequence[str]) -> li
             key=lambda item: (
                 item[1].is_update,
                 not taken[item[1].name, item[1].line],
+                not _called(item[1].name) & CANDIDATE,
                 _affinity(item[1].name, name),
                 not item[1].is_readout,
-                bool(words(item[1].name) & NEW),
+                bool(_called(item[1].name) & NEW),
                 item[1].is_unread,
                 item[1].is_output,
                 item[1].in_method,
@@ -480,10 +488,23 @@ def _on_its_way(step: Step, binding: Binding, slot: int) -> bool:
 
 
 NEW = frozenset(["new", "next", "updated"])
+CANDIDATE = frozenset("tilde tilda hat bar cand candidate proposal proposed tmp temp".split())
+"""Words for what a gate lets into the new state."""
 FILLER = frozenset(
     ["new", "next", "old", "prev", "previous", "last", "cur", "current", "state", "states", "t", "tm", "out", "output"]
 )
 
 
 def _affinity(left: str, right: str) -> int:
-    return len((words(re.sub(r"\W", " ", left)) - FILLER) & (words(re.sub(r"\W", " ", right)) - FILLER))
+    one, other = ({_untimed(word) for word in _called(name) - FILLER} for name in (left, right))
+    return len(one & other)
+
+
+def _called(name: str) -> set[str]:
+    """The words of a variable, or of what leads to a part of one; none of what is computed in a return statement."""
+    return words(re.sub(r"\W", " ", name)) if re.fullmatch(r"[\w.]+(\[[^]]*\])*", name) else set()
+
+
+def _untimed(word: str) -> str:
+    """``ht`` is h at a time."""
+    return word[0] if len(word) == 2 and word[1] == "t" else word

@@ -51,6 +51,9 @@ from rnncheck.rules.base import Rule, at, listing, needs_state, old_name
 from rnncheck.trace import Computed, Slot, Span, Trace
 from rnncheck.usercode import rewriting, source, usage
 
+LONGEST = 60
+"""So many characters of an expression are said in a sentence."""
+
 
 def check(trace: Trace) -> Iterator[Finding]:
     built = trace.built
@@ -123,7 +126,7 @@ def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding
         new = updates[slots[0].index].name
         message = f"{method.name}() computes {new} and then overwrites it with {old}."
     elif updates:
-        new = listing(dict.fromkeys(update.name for update in updates.values()))
+        new = listing(dict.fromkeys(_brief(update.name) for update in updates.values()))
         message = f"{method.name}() computes {new} and returns {old}."
     elif len(slots) == len(trace.slots):
         message = f"{method.name}() returns {old} as it came in, at every step and whatever the weights."
@@ -150,6 +153,11 @@ def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding
             "new_value_computed": bool(updates),
         },
     )
+
+
+def _brief(name: str) -> str:
+    """A name; what a return statement computes, cut short where it is long."""
+    return name if len(name) <= LONGEST else f"{name[:LONGEST].rstrip()} …"
 
 
 def _lines(updates: dict[int, Computed]) -> list[int]:
@@ -195,6 +203,10 @@ def _suggestion(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed
     spelled = {update.spelled[0] for update in updates.values()}
     if len(updates) < len(slots) or len(spelled) < len(updates):
         return None
+    if len(updates) == 1:
+        (update,) = updates.values()
+        if update.line == where.line:
+            return _named_first(trace, update, where)
     replacements = {old: update.spelled[0] for update in updates.values() for old in update.old}
     whole = _whole(trace, updates)
     one_slots = any(trace.method.state_parameter in known for known in trace.method.bindings)
@@ -203,6 +215,15 @@ def _suggestion(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed
     keras = trace.declaration.expected and where == trace.method.returns
     rewritten = rewriting.rewrite_return(trace.method.path, where.line, replacements, listed=keras)
     return rewritten or (f"return {whole} as the new state" if whole is not None else None)
+
+
+def _named_first(trace: Trace, update: Computed, where: Span) -> str | None:
+    """What the return statement itself computes, under the old value's name, which is then returned in both places."""
+    name = next((old for old in update.old if old.isidentifier()), None)
+    if name is None:
+        return None
+    returned = rewriting.rewrite_return(trace.method.path, where.line, {update.name: name})
+    return f"{name} = {update.name}; {returned}" if returned is not None else None
 
 
 def _whole(trace: Trace, updates: dict[int, Computed]) -> str | None:

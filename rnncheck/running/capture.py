@@ -200,11 +200,12 @@ class _Frame:
         self.watcher.record.lines.add(frame.f_lineno)
         if event == "return":
             variables, line = self._variables(frame), self._left_at(frame)
-            if self.number != METHOD:
-                # What a helper computes in its return statement has no name.
-                for _, tensor in self._tensors(argument):
-                    if not any(tensor is value for value in variables.values()):
-                        self.watcher.record.bindings.append(Binding("", line, tensor, self.number))
+            # What a helper computes in its return statement has no name; of the method itself it has its code.
+            names = source.returned_expressions(frame.f_code.co_filename, line) if self.number == METHOD else {}
+            for place, tensor in self._tensors(argument):
+                name = names.get(place) if self.number == METHOD else ""
+                if name is not None and not any(tensor is value for value in variables.values()):
+                    self.watcher.record.bindings.append(Binding(name, line, tensor, self.number))
             self.watcher.record.returns[self.number] = Return(self.number, line, argument, variables)
         self.line = frame.f_lineno
         self.past.append(self.line)

@@ -69,3 +69,25 @@ def test_the_slot_goes_by_its_argument_and_the_new_value_by_what_the_step_calls_
     ]
     assert (finding.state, finding.message) == ("low", "forward() computes low and returns before.")
     assert finding.suggestion == "return low, high"
+
+
+@pytest.mark.parametrize(
+    ("cell", "message", "suggestion"),
+    [
+        (cells.GivesOutWhatItDrops, "forward() computes ht and returns h.", "return ht, ht"),
+        (
+            cells.GivesOutWhatItDropsAtOnce,
+            "forward() computes (1 - f) * h + f * h_tilde and returns h.",
+            "h = (1 - f) * h + f * h_tilde; return h, h",
+        ),
+        (
+            cells.GivesOutItsHiddenStateAtOnce,
+            "forward() computes o.sigmoid() * c.tanh() and returns h.",
+            "h = o.sigmoid() * c.tanh(); return h, (h, c)",
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_the_new_value_is_what_a_gate_lets_in_and_no_candidate(cell: Any, message: str, suggestion: str) -> None:
+    (finding,) = [item for item in check(cell).findings if not item.explained_by]
+    assert (finding.message, finding.suggestion) == (message, suggestion)

@@ -5814,3 +5814,37 @@ class OldHiddenForTheCellRepaired(OldHiddenForTheCell):
         h, c = state
         new_h, new_c = self.cell(x, (h, c))
         return new_h, (new_h, new_c)
+
+
+class _Candidate(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gate = nn.Linear(input_size + hidden_size, hidden_size)
+        self.candidate = nn.Linear(input_size + hidden_size, hidden_size)
+
+
+class GivesOutWhatItDrops(_Candidate):
+    def forward(self, x, h):
+        f = self.gate(torch.cat([x, h], 1)).sigmoid()
+        h_tilde = self.candidate(torch.cat([x, f * h], 1)).tanh()
+        ht = (1 - f) * h + f * h_tilde
+        return ht, h  # expect: returned-old-state 0
+
+
+class GivesOutWhatItDropsAtOnce(_Candidate):
+    def forward(self, x, h):
+        f = self.gate(torch.cat([x, h], 1)).sigmoid()
+        h_tilde = self.candidate(torch.cat([x, f * h], 1)).tanh()
+        return (1 - f) * h + f * h_tilde, h  # expect: returned-old-state 0
+
+
+class GivesOutItsHiddenStateAtOnce(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.gates = nn.Linear(input_size + hidden_size, 4 * hidden_size)
+
+    def forward(self, x, state):
+        h, c = state
+        i, f, o, g = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), (h, c)  # expect: returned-old-state error 0
