@@ -142,6 +142,7 @@ def check_loaded(loaded: Loaded, settings: Settings) -> Result:
         remarks=(
             *loaded.remarks,
             *_drawn(observed),
+            *_passed_over(observed),
             *suppression.remarks(trace, findings),
             *_without_lines(observed, backend, findings),
         ),
@@ -156,6 +157,12 @@ def _drawn(observed: Observed) -> Iterator[str]:
             f"Nobody wrote any numbers to {names}, and for this check {them} drawn at random: initialise "
             f"{'it' if len(observed.drawn) == 1 else 'them'} in the constructor."
         )
+
+
+def _passed_over(observed: Observed) -> Iterator[str]:
+    if observed.passed_over is not None:
+        checked, usual = observed.trace.method.name, observed.passed_over
+        yield f"{checked}() was checked, since no way to call {usual}() was found: --method {usual} says why."
 
 
 def _without_lines(observed: Observed, backend: Backend, findings: Sequence[Finding]) -> Iterator[str]:

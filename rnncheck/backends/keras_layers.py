@@ -141,7 +141,7 @@ class KerasLayers(Backend):
                 yield "get_initial_state()", self._own_state(own, batch, self.float_dtype(cell))
         if self.declares_state_size(cell):
             # What Keras reads as a nest of sizes may be meant as a shape.
-            for size in (cell.state_size, _as_shapes(cell.state_size)):
+            for size in (_with_extents(cell.state_size, x), _as_shapes(cell.state_size)):
                 zeros = self._zeros(size, batch, self.float_dtype(cell))
                 if zeros is not None:
                     yield "state_size", zeros
@@ -159,7 +159,8 @@ class KerasLayers(Backend):
         if isinstance(size, _Shape):
             return self._zero_tensor((batch, *size.sizes), dtype)
         if hasattr(size, "as_list"):
-            return self._zero_tensor((batch, *size.as_list()), dtype)
+            sizes = size.as_list()
+            return None if None in sizes else self._zero_tensor((batch, *sizes), dtype)
         if isinstance(size, dict):
             return {key: self._zeros(part, batch, dtype) for key, part in size.items()}
         if isinstance(size, (list, tuple)):
@@ -200,6 +201,16 @@ def _as_shapes(size: Any) -> Any:
         return None
     shapes = [_Shape(tuple(map(int, part))) if _is_shape(part) else part for part in size]
     return shapes if any(isinstance(part, _Shape) for part in shapes) else None
+
+
+def _with_extents(size: Any, x: Tensor) -> Any:
+    """A nest of sizes in which what a shape leaves open is as long as the input is there."""
+    if isinstance(size, (list, tuple)):
+        return [_with_extents(part, x) for part in size]
+    sizes, extents = size.as_list() if hasattr(size, "as_list") else [], [int(length) for length in x.shape[1:]]
+    if None not in sizes or len(sizes) != len(extents):
+        return size
+    return _Shape(tuple(length if own is None else own for own, length in zip(sizes, extents)))
 
 
 def _is_shape(part: Any) -> bool:

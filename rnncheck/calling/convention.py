@@ -86,6 +86,10 @@ class Convention:
         if signature.parts:
             parts = (f"{name}={self.further[name]}" if name in self.further else name for name in signature.parts)
             x = f"({', '.join(parts)})"
+        if signature.within:
+            spread = [state] if signature.passing == ONE else names
+            inside = _nested(signature.within, {signature.input: x, **dict(zip(signature.states, spread))})
+            return f"{self.method or ''}({inside}) -> {self.reading.describe(new)}"
         passed = {ONE: state, EACH: state[1:-1].rstrip(","), LIST: f"*{state}", NAMED: f"**{state}", KEPT: ""}
         arguments = [x, passed[signature.passing]] if signature.input_first else [passed[signature.passing], x]
         arguments += [f"{name}={value}" for name, value in self.further.items() if name not in signature.parts]
@@ -96,6 +100,10 @@ class Convention:
             held = ", ".join(f"self.{name}" for name in names)
             return f"{call} with {held} -> output, {held}"
         return f"{call} -> {self.reading.describe(new)}"
+
+
+def _nested(names: Sequence[Any], known: Mapping[str, str]) -> str:
+    return f"({', '.join(_nested(part, known) if isinstance(part, tuple) else known[part] for part in names)})"
 
 
 @dataclass(frozen=True)

@@ -136,8 +136,13 @@ def _called(names: Sequence[str], taken: Sequence[str]) -> list[bool]:
     for told in (_is_alike, _is_made_of):
         alike = [told(name, taken) for name in names]
         if any(alike) and not all(alike):
-            return alike
-    return [is_state_name(name) for name in names]
+            # Of (hidden, cell) the new values may be called h_t and cell.
+            few = sum(alike) < len(taken)
+            return [one or (few and name.isidentifier() and is_state_name(name)) for one, name in zip(alike, names)]
+    named = [is_state_name(name) for name in names]
+    # Beside h and c, what a part of the cell makes of them is an output.
+    plain = any(one and name.isidentifier() for one, name in zip(named, names))
+    return [one and not (plain and name.startswith("self.") and "(" in name) for one, name in zip(named, names)]
 
 
 def _is_made_of(expression: str, taken: Sequence[str]) -> bool:

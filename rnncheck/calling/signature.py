@@ -12,6 +12,7 @@ from typing import Any
 
 from rnncheck.usercode.definitions import (
     BEFORE,
+    CONTEXT_WORDS,
     FURTHER_WORDS,
     is_input_name,
     is_state_name,
@@ -32,7 +33,9 @@ class Signature:
     ``passing`` tells how the state goes in: as ``one`` argument, as one argument for ``each`` of its parts,
     unpacked (``*`` or ``**``), or not at all, being ``kept`` on the cell. ``order`` are the parameters that may be
     passed by position, ``further`` those that must be passed too, ``flags`` those without which the state does not
-    come back. ``parts`` are the variables into which the input is taken apart, where it is a tuple.
+    come back. ``parts`` are the variables into which the input is taken apart, where it is a tuple, ``unset`` what is
+    None by default and may be needed all the same. ``within`` are the names of input and states where one argument
+    holds all of them: ``x, (h, c) = inputs``.
     """
 
     input: str
@@ -44,6 +47,8 @@ class Signature:
     further: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()
+    within: tuple[Any, ...] = ()
 
     @property
     def main(self) -> str:
@@ -77,6 +82,9 @@ class Signature:
 
     def bind(self, x: Any, state: Any, further: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """The arguments of one call: by position up to the last of input and state, and by keyword."""
+        if self.within:
+            states = dict(zip(self.states, state if self.passing == EACH else (state,)))
+            return [_filled(self.within, {**states, self.input: x})], dict(further)
         named = {**further, self.input: x}
         rest: Sequence[Any] = ()
         if self.passing == ONE:
@@ -95,6 +103,21 @@ class Signature:
             positional.append(named.pop(name))
             needed.discard(name)
         return [*positional, *rest], named
+
+
+def _filled(names: tuple[Any, ...], values: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(_filled(part, values) if isinstance(part, tuple) else values.get(part) for part in names)
+
+
+def packed(names: tuple[Any, ...]) -> Signature | None:
+    """Where one argument is taken apart into these variables: those called states are, and the first other one is the
+    input; None where all or none are."""
+    every = [name for part in names for name in (part if isinstance(part, tuple) else (part,))]
+    states = tuple(name for name in every if is_surely_state_name(name))
+    others = [name for name in every if name not in states]
+    if not states or len(others) != 1:
+        return None
+    return Signature(others[0], states, EACH if len(states) > 1 else ONE, (), within=names)
 
 
 ANONYMOUS = Signature("input", ("state",), ONE, ("input", "state"))
@@ -165,6 +188,7 @@ def signatures(
             },
             further=tuple(item.name for item in rest if item.default is Parameter.empty),
             flags=tuple(item.name for item in rest if _returns_state(item)),
+            unset=tuple(item.name for item in rest if item.default is None and words(item.name) & CONTEXT_WORDS),
         )
 
     for item in every:

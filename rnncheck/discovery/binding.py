@@ -23,7 +23,7 @@ from rnncheck.usercode.definitions import is_state_name
 TOKENS = 4
 """How many different whole numbers are tried on a cell that looks them up."""
 COMMON = (Form("rows"), Form("batch first"), Form("time first"))
-DECLARING = ("likely", "a few", "further")
+DECLARING = ("likely", "a few", "other steps", "further")
 """The efforts in which states are tried that a cell declares."""
 RARE = (Form("columns"), Form("single"))
 
@@ -66,8 +66,8 @@ def bind(
                 refused, complained = error, raised
             misfits.extend(search.misfits if search is not None else ())
             # What a framework drives is called in no other way, and as many numbers in another shape are its state.
-            declared = [misfit for misfit in misfits if misfit.bound.initial_declared]
-            if declared and (backend.drives(cell) or any(misfit.sure for misfit in declared)):
+            driven = backend.drives(cell)
+            if any(misfit.settles(settings.call_kwargs, driven) for misfit in misfits):
                 break
             if search is not None and settings.input_shape is None:
                 others = [widths.asked_for(text, shape) for text in search.complaints()]
@@ -87,9 +87,12 @@ def _order(
     backend: Backend, cell: Any, shapes: Sequence[tuple[int, ...]], settings: Settings
 ) -> Iterator[tuple[tuple[int, ...], Sequence[Form], str]]:
     """Row shapes with layouts, likeliest first, and how hard to look."""
-    if backend.embeds(cell):
-        tokens = [dataclasses.replace(form, tokens=TOKENS) for form in COMMON]
-        yield settings.input_shape or (), tokens, "likely"
+    tokens = [dataclasses.replace(form, tokens=TOKENS) for form in COMMON] if backend.embeds(cell) else []
+    numbers = settings.input_shape or ()
+    if tokens:
+        yield numbers, tokens, "likely"
+        yield numbers, tokens, "a few"
+        yield numbers, tokens, "other steps"
     # A layer of the framework's own that hands out no state, as it says, or as turns out.
     layer = settings.state is None and derives(cell, ("RNN", "Bidirectional"))
     silent = layer and getattr(cell, "return_state", None) is False
@@ -98,16 +101,19 @@ def _order(
             yield shape, COMMON, "silent"
         yield shape, COMMON, "likely"
         yield shape, COMMON[:1], "a few"
+        yield shape, COMMON, "other steps"
         if index == 0 and layer:
             yield shape, COMMON, "layer"
-    if backend.embeds(cell):
-        yield settings.input_shape or (), [Form("single", tokens=TOKENS)], "likely"
+    if tokens:
+        yield numbers, [Form("single", tokens=TOKENS)], "likely"
     if backend.name == "torch":
         for shape in shapes:
             if len(shape) == 1:
                 yield shape, RARE, "likely"
     for shape in shapes:
         yield shape, COMMON, "kept"
+    if tokens:
+        yield numbers, tokens, "further"
     for shape in shapes:
         yield shape, COMMON, "further"
     for shape in shapes[:4]:

@@ -5,6 +5,7 @@ The first value of each is one under which a healthy cell remembers: no time is 
 
 from __future__ import annotations
 
+import ast
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from rnncheck.backends.base import Array, Backend, Tensor, numpy_dtype
 from rnncheck.building.parameters import scope_of
 from rnncheck.calling.convention import Callee
 from rnncheck.usercode import source, usage
-from rnncheck.usercode.definitions import is_graph_name, is_state_name, words
+from rnncheck.usercode.definitions import CONTEXT_WORDS, is_graph_name, is_state_name, words
 from rnncheck.usercode.expressions import Expression, text_of
 
 COMBINATIONS = 24
@@ -27,7 +28,6 @@ RESETS = frozenset("done dones reset resets first terminal episode starts".split
 SPANS = frozenset("ts dt delta timespan timespans timestamp timestamps elapsed interval times tau".split())
 """Words of arguments that say when a step is, or how much later than the one before."""
 MASKS = frozenset("mask masks valid observed".split())
-CONTEXTS = frozenset("encoder enc context memory annotations keys outputs".split())
 LATE = 16
 """A time after the first steps, a length beyond them."""
 
@@ -49,6 +49,7 @@ class _Sizes:
     widths: Sequence[int]
     rows: tuple[int, ...]
     named: Mapping[str, int]
+    declared: tuple[int, ...] = ()
 
     @property
     def hidden(self) -> int:
@@ -70,7 +71,8 @@ def arguments(
     backend, dtype = callee.backend, callee.backend.float_dtype(callee.cell)
     shape = tuple(int(size) for size in x.shape)
     own_sizes = {name: value for name, value in vars(callee.cell).items() if type(value) is int and value > 0}
-    sizes = _Sizes(batch, shape[-1] if shape else 1, widths, shape, own_sizes)
+    declared = tuple(size for sizes in backend.declared_shapes(callee.cell) if len(sizes) == 1 for size in sizes)
+    sizes = _Sizes(batch, shape[-1] if shape else 1, widths, shape, own_sizes, declared)
     rng = np.random.default_rng(0)
 
     def tensor(array: Array) -> Any:
@@ -86,7 +88,10 @@ def arguments(
     choices = [
         [False, True]
         if name in flags
-        else [*(_as_masks(sizes) if name in callee.signature.beside else ()), *_candidates(name, sizes, rng)]
+        else [
+            *(_as_masks(sizes) if name in callee.signature.beside else ()),
+            *_candidates(name, sizes, rng, _parts(function, name)),
+        ]
         for name in wanted
     ]
     # The first of each, then others, those that differ in one argument before those that differ in two.
@@ -184,7 +189,22 @@ def _as_masks(sizes: _Sizes) -> Iterator[Any]:
     yield from (np.ones(sizes.rows, "float32"), np.ones((sizes.batch, 1), "float32"))
 
 
-def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[Any]:
+def _beside(name: str, first: Array, rng: np.random.Generator) -> Array:
+    """What is passed in a list after something: a mask of it, or its like."""
+    if words(name) & MASKS:
+        return np.ones(first.shape[:-1], "float32")
+    return rng.standard_normal(first.shape).astype("float32")
+
+
+def _parts(function: ast.FunctionDef | None, name: str) -> Sequence[str]:
+    """What the parts of an argument are called that a method takes apart; nothing for their names where it goes by
+    number."""
+    how, names = (usage.unpacking(function, name) if function is not None else None) or ("", ())
+    return names if how == "tuple" else [""] * int(names[0]) if how == "index" else ()
+
+
+def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator, several: Sequence[str] = ()) -> Iterator[Any]:
+    """Values for an argument; ``several`` are its parts, where it is a list of them."""
     parts = words(name)
     batch, features, hidden = sizes.batch, sizes.features, sizes.hidden
     column, row = np.ones((batch, 1), "float32"), np.ones(batch, "float32")
@@ -196,13 +216,17 @@ def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[
         yield True
     elif parts & RESETS:
         yield from (np.zeros((batch, 1), "float32"), np.zeros(batch, "float32"), np.zeros(batch, bool), False)
-    elif parts & MASKS or (parts & {"pad"} and not parts & CONTEXTS):
+    elif parts & MASKS or (parts & {"pad"} and not parts & CONTEXT_WORDS):
         yield from (column, row, like_x, np.ones((batch, 1), bool), np.ones(batch, bool), np.ones((batch, 1, hidden)))
         yield None
     elif parts & {"constants"}:
         # As keras.layers.RNN passes them: a list, one for each row or a few.
-        for shape in ((batch, hidden), (batch, features), (batch, 4, hidden), (batch, 4, features)):
-            yield [rng.standard_normal(shape).astype("float32")]
+        shapes = [(batch, hidden), (batch, features), (batch, 4, hidden), (batch, 4, features)]
+        # A part of the state may be what is taken from them.
+        shapes += [(batch, 4, width) for width in sizes.declared]
+        for shape in dict.fromkeys(shapes):
+            first = rng.standard_normal(shape).astype("float32")
+            yield [first, *(_beside(other, first, rng) for other in several[1:])]
     elif parts & SPANS:
         yield from (1.0, column, row, like_x)
     elif "edge" in parts and "index" in parts:
@@ -225,11 +249,13 @@ def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator) -> Iterator[
         for width in sizes.of(parts)[:2]:
             yield rng.standard_normal((*sizes.rows[:-1], width)).astype("float32")
         yield from (other_x, np.ones(batch, "int64"), np.ones((batch, 1), "int64"))
-    elif parts & CONTEXTS:
-        for shape in ((batch, 4, hidden), (batch, hidden), (4, batch, hidden)):
+    elif parts & CONTEXT_WORDS:
+        # That of an encoder that reads both ways is twice as wide.
+        shapes = [(batch, 4, hidden), (batch, hidden), (4, batch, hidden)]
+        for width in (2 * hidden, *sizes.of(parts)[:3], *sizes.declared, *sizes.widths[:6]):
+            shapes += [(batch, 4, width), (4, batch, width)]
+        for shape in dict.fromkeys([*shapes, (1, batch, hidden), (4, hidden)]):
             yield rng.standard_normal(shape).astype("float32")
-        for width in dict.fromkeys([*sizes.of(parts)[:3], *sizes.widths[:6]]):
-            yield rng.standard_normal((batch, 4, width)).astype("float32")
         yield from (other_x, None)
     elif is_state_name(name):
         for width in sizes.widths[:3]:

@@ -18,7 +18,7 @@ from rnncheck.backends.base import Array, Backend, Tensor, numpy_dtype
 from rnncheck.calling.convention import Callee
 from rnncheck.calling.signature import EACH, KEPT, LIST, NAMED
 from rnncheck.discovery import steps
-from rnncheck.discovery.skeletons import skeletons
+from rnncheck.discovery.skeletons import pairs, skeletons
 from rnncheck.running.capture import recording
 from rnncheck.settings import StateShape
 from rnncheck.structure import Structure, flatten
@@ -121,6 +121,11 @@ def _likely(ground: Ground) -> Iterator[Guess]:
     yield from itertools.compress(left_out, [not fit for fit in fits])
 
 
+def paired(ground: Ground) -> Iterator[Guess]:
+    """Where each of several arguments was taken for one tensor: pairs."""
+    return _zeros(ground, list(pairs(ground.callee)), certain=False)
+
+
 def _zeros(ground: Ground, usual: Sequence[Structure], *, certain: bool) -> Iterator[Guess]:
     """Zeros in these structures, of one width, and of several where they are ``certain``."""
     for skeleton in usual:
@@ -128,6 +133,7 @@ def _zeros(ground: Ground, usual: Sequence[Structure], *, certain: bool) -> Iter
             for shape in _leaf_shapes(ground, width):
                 zeros = skeleton.build([ground.zeros(shape)] * skeleton.size)
                 yield Guess(zeros, "zeros", False, told=certain and skeleton.size > 1)
+    for skeleton in usual:
         if certain and 2 <= skeleton.size <= 4:
             picks = itertools.product(range(min(len(ground.widths), 6)), repeat=skeleton.size)
             mixed = sorted((pick for pick in picks if len(set(pick)) > 1), key=sum)
@@ -396,9 +402,10 @@ def _leaf_shapes(ground: Ground, width: int) -> list[tuple[int, ...]]:
         return [(batch, width)]
     last, first = (batch, *row[:-1], width), (batch, width, *row[1:])
     if ground.backend.channels_last():
-        return [last]
-    # Two axes are those of nodes and their features too, not only of channels and places.
-    return [first, last] if len(row) == 2 else [first]
+        return [last, (batch, width)] if len(row) > 2 else [last]
+    # Two axes are those of nodes and their features too, not only of channels and places; what reads an image may keep
+    # a state without any.
+    return [first, last] if len(row) == 2 else [first, (batch, width)]
 
 
 def _from_returned(ground: Ground, state: Any, provider: str) -> Iterator[Guess]:

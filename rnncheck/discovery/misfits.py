@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,12 @@ class Misfit:
     went_in: str
     came_back: str
     sure: bool = False
+
+    def settles(self, given: Collection[str], driven: bool) -> bool:
+        """Whether nothing else has to be tried: the cell took the state that it declares, and what it was passed beside
+        it, by which what came back may have become so wide, was ``given`` by the user."""
+        declared, invented = self.bound.initial_declared, set(self.bound.callee.further) - set(given)
+        return declared and (driven or self.sure) and not invented
 
 
 class NoNextState(CallError):

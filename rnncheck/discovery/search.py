@@ -24,7 +24,7 @@ from rnncheck.calling.convention import Bound, Callee, Convention, Form, outline
 from rnncheck.calling.reading import Reading, readings
 from rnncheck.calling.signature import ANONYMOUS, EACH, KEPT, LIST, ONE
 from rnncheck.discovery import further, misfits, steps
-from rnncheck.discovery.guesses import Ground, Guess, asked_for, fresh, guesses, learned, taken_apart
+from rnncheck.discovery.guesses import Ground, Guess, asked_for, fresh, guesses, learned, paired, taken_apart
 from rnncheck.discovery.misfits import Misfit
 from rnncheck.discovery.refusals import NotAccepted, Problem, cause, explained
 from rnncheck.errors import CallError
@@ -43,6 +43,8 @@ MORE_STEPS = 3
 
 STRETCHED = 8
 """How many values for further arguments, and states with each, are tried where the rows mix."""
+DOUBTFUL = 200
+"""How many more states are tried where one of several arguments may have been taken apart by its rows."""
 REDRAWS = 16
 """How often an input is drawn until it is another one."""
 
@@ -75,11 +77,19 @@ class Search:
     def found(self, forms: Sequence[Form], effort: str) -> Bound:
         """The convention; raises CallError with the cell's own complaint about the likeliest guess.
 
-        ``effort`` is ``likely``, ``a few`` or ``further`` (with other values of further arguments), ``wide`` (with
+        ``effort`` is ``likely``, ``a few`` or ``further`` (with other values of further arguments), ``other steps`` (of
+        methods that are steps by their names), ``wide`` (with
         unlikely states, which are many), ``kept`` (the state is looked for on the cell itself), ``layer`` (it runs
         over a sequence and needs no state) or ``silent`` (and gives back its output alone).
         """
         methods = steps.methods(self.cell, self.settings, self.backend)
+        # Before another method is taken for the step, the usual one has its due.
+        if effort in ("likely", "a few"):
+            methods = methods[:1]
+        elif effort == "other steps":
+            methods = methods[1:]
+        if not methods:
+            raise explained(self.cell, steps.methods(self.cell, self.settings, self.backend), ())
         if effort in ("layer", "silent"):
             return self._layer(methods[0], forms, alone=effort == "silent")
         if effort == "kept":
@@ -90,6 +100,7 @@ class Search:
         # A state that comes back before the output is believed only where it also goes in first, or where
         # nothing else fits: a cell that ignores its state would accept its output as a state.
         driven = self.backend.drives(self.cell)
+        doubtful: Bound | None = None
         for likely in (True, False):
             for ground in self._grounds(methods, forms, effort):
                 for guess in guesses(ground, wide=effort == "wide"):
@@ -99,17 +110,31 @@ class Search:
                     bound = self._accepted(ground, guess, likely)
                     if bound is not None and self._keeps_a_template(bound):
                         raise explained(self.cell, methods, self.refused) from cause(self.refused)
-                    if bound is not None:
-                        return self._with_rows_apart(bound, guess, forms, likely)
+                    if bound is not None and doubtful is None:
+                        apart = self._with_rows_apart(bound, guess, forms, likely)
+                        # A pair that was passed as one tensor was read by its rows.
+                        if guess.declared or bound.convention.signature.passing != EACH or not self._leaks(apart):
+                            return apart
+                        doubtful, self.budget.left = apart, min(self.budget.left, DOUBTFUL)
+                        for other in paired(ground):
+                            found = self._accepted(ground, other, likely)
+                            if found is not None and not self._leaks(found):
+                                return found
+                    elif bound is not None and not self._leaks(bound):
+                        return bound
                     if undo is not None:
                         undo()
                     self.budget.left -= 1
                     if self.budget.left < 0 or time.process_time() > self.until or self._hopeless():
+                        if doubtful is not None:
+                            return doubtful
                         raise explained(self.cell, methods, self.refused) from cause(self.refused)
                 if self._settled(driven):
                     raise explained(self.cell, methods, self.refused) from cause(self.refused)
             if driven:
                 break
+        if doubtful is not None:
+            return doubtful
         if effort == "kept" and not self.refused:
             self._call_without_state(methods, forms)
         raise explained(self.cell, methods, self.refused) from cause(self.refused)
@@ -131,7 +156,11 @@ class Search:
 
     def _settled(self, driven: bool) -> bool:
         """Whether the state that the cell declares was taken, and surely did not come back."""
-        return any(misfit.bound.initial_declared and (driven or misfit.sure) for misfit in self.misfits)
+        return any(misfit.settles(self.settings.call_kwargs, driven) for misfit in self.misfits)
+
+    def _guessed(self, bound: Bound) -> set[str]:
+        """The further arguments that nobody gave."""
+        return set(bound.callee.further) - set(self.settings.call_kwargs)
 
     def _with_rows_apart(self, bound: Bound, guess: Guess, forms: Sequence[Form], likely: bool) -> Bound:
         """The call with another state or with the input's axes the other way round, where the rows mix as they are
@@ -148,7 +177,7 @@ class Search:
         # By the number of a layer, a row of (batch, width) would be taken.
         if steps.takes_layers(callee, callee.signature.state):
             others = [callee.form, *others]
-        guessed = set(callee.further) - set(self.settings.call_kwargs)
+        guessed = self._guessed(bound)
         if not (others or guessed) or not self._leaks(bound):
             return bound
         if guessed:
@@ -266,6 +295,8 @@ class Search:
                 rebound = usage.given_values(definition) if definition is not None else ()
                 names = steps.returned_names(self.cell, method)
                 ways = list(signature.signatures(function, tuple(given), names, rebound, self._idle(definition)))
+                if not ways and (packed := steps.packed(self.cell, method)) is not None:
+                    ways = [packed]
             taken = [
                 dataclasses.replace(way, parts=steps.input_parts(self.cell, method, way.input) or way.parts)
                 for way in ways
@@ -298,7 +329,12 @@ class Search:
             given = {**switched, **self.settings.call_kwargs}
             every = further.arguments(callee, given, x, batch, self.widths)
             first, last = FURTHER.get(effort, (0, 1))
-            for values in itertools.islice(every, first, last):
+            picked: Iterable[further.Further] = itertools.islice(every, first, last)
+            if way.unset and effort in FURTHER:
+                needed = dataclasses.replace(way, further=way.further + way.unset)
+                more = dataclasses.replace(callee, signature=needed)
+                picked = (*picked, *further.arguments(more, given, x, batch, self.widths))
+            for values in picked:
                 filled = dataclasses.replace(callee, further=values.values, shown=values.shown)
                 yield Ground(filled, x, batch, self.widths, self.settings.state)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import itertools
 import types
 import typing
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,9 @@ from rnncheck.calling.signature import EACH, LIST, NAMED
 from rnncheck.discovery import steps
 from rnncheck.structure import LEAF, Structure
 from rnncheck.usercode import source, usage
+
+PAIRED = 3
+"""Of up to so many arguments each may be a pair."""
 
 
 def skeletons(callee: Callee) -> Iterator[tuple[Structure, bool]]:
@@ -61,6 +65,17 @@ def _of_each(callee: Callee, container: type) -> Iterator[tuple[Structure, bool]
         yield structure.nested(tuple, layers), True
     if any(not part.is_leaf for part in told):
         yield structure.sequence(tuple, len(names)), False
+
+
+def pairs(callee: Callee) -> Iterator[Structure]:
+    """For several arguments, one or more of them a pair: the state of an LSTM that is handed on as a whole."""
+    names, container = callee.signature.states, list if callee.backend.output_first(callee.cell) else tuple
+    if callee.signature.passing != EACH or len(names) > PAIRED:
+        return
+    pair = structure.sequence(container, 2)
+    for parts in sorted(itertools.product((pair, LEAF), repeat=len(names)), key=lambda parts: parts.count(LEAF)):
+        if pair in parts:
+            yield structure.nested(tuple, parts)
 
 
 def _of_layers(callee: Callee, name: str) -> Iterator[tuple[Structure, bool]]:

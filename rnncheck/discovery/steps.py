@@ -171,6 +171,15 @@ def input_parts(cell: Any, method: str, parameter: str) -> tuple[str, ...]:
     return () if any(map(is_state_name, parts)) else parts
 
 
+def packed(cell: Any, method: str) -> signature.Signature | None:
+    """How a step takes its only argument apart into input and states."""
+    parameters = signature.parameters(getattr(cell, method)) or []
+    needed = [item for item in parameters if item.kind in signature.POSITIONAL and item.default is item.empty]
+    function = definition(cell, method)
+    names = usage.nested_parts(function, needed[0].name) if function is not None and len(needed) == 1 else ()
+    return signature.packed(names) if names else None
+
+
 def indexed_parts(cell: Any, method: str, parameter: str) -> tuple[str, ...]:
     """The variables that a step fills from its input by index, which may be a tuple, none of which is its state."""
     function = definition(cell, method)

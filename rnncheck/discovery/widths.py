@@ -96,7 +96,9 @@ def hidden_widths(built: Built, backend: Backend, cell: Any, shape: Shape) -> li
     sizes = [*outputs, *_sizes(weights)]
     features = (shape[-1] if len(shape) == 1 or backend.channels_last() else shape[0]) if shape else None
     default = roles.HIDDEN if len(shape) <= 1 else 4
-    every = [*found, *_parts(outputs), default, *sizes, features, *_parts(sizes)]
+    # What is not built yet has sizes, and no weights to tell them by.
+    unbuilt = [] if weights else [_attribute(part, "hidden") for _, part in backend.holders(cell)]
+    every = [*found, *_parts(outputs), *unbuilt, default, *sizes, features, *_parts(sizes)]
     return list(dict.fromkeys(width for width in every if width is not None))[:LIMIT]
 
 

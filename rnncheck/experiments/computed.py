@@ -209,16 +209,19 @@ def _values(lab: Lab, steps: Sequence[Step], key: Key, slot: int) -> Iterator[Ar
     return (None if value is None else next(arrays) for value in found)
 
 
-def assign(candidates: Sequence[Sequence[Computed]], names: Sequence[str]) -> list[tuple[Computed, ...]]:
+def assign(
+    candidates: Sequence[Sequence[Computed]], names: Sequence[str], accessors: Sequence[str]
+) -> list[tuple[Computed, ...]]:
     """Order each slot's candidates so that two slots do not claim the same variable.
 
     Where several would do, what is not called a candidate, then the one whose name shares a word with the slot's, then
-    what is not read out of another, then what is called new, then what nothing reads, then the output, then the one
-    computed last: this chooses what to show, not whether there is a finding.
+    what stands in its place of something whole (its ``accessors``), then what is not read out of another, then what is
+    called new, then what nothing reads, then the output, then the one computed last: this chooses what to show, not
+    whether there is a finding.
     """
     taken: Counter[tuple[str, int]] = Counter()
     ordered = []
-    for found, name in zip(candidates, names):
+    for found, name, accessor in zip(candidates, names, accessors):
         ranked = sorted(
             enumerate(found),
             key=lambda item: (
@@ -226,6 +229,7 @@ def assign(candidates: Sequence[Sequence[Computed]], names: Sequence[str]) -> li
                 not taken[item[1].name, item[1].line],
                 not _called(item[1].name) & CANDIDATE,
                 _affinity(item[1].name, name),
+                len(names) > 1 and any(known.endswith(accessor) for known in item[1].spelled),
                 not item[1].is_readout,
                 bool(_called(item[1].name) & NEW),
                 item[1].is_unread,
@@ -506,5 +510,9 @@ def _called(name: str) -> set[str]:
 
 
 def _untimed(word: str) -> str:
-    """``ht`` is h at a time."""
-    return word[0] if len(word) == 2 and word[1] == "t" else word
+    """``ht`` is h at a time, ``ph`` the one before."""
+    if len(word) == 2 and word[1] == "t":
+        return word[0]
+    if len(word) == 2 and word[0] == "p":
+        return word[1]
+    return word

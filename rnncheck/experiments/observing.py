@@ -76,7 +76,8 @@ First = tuple[Lab, Run, bool, Leak | None]
 
 @dataclass(frozen=True)
 class Observed:
-    """A Trace and what the report says of how it was made."""
+    """A Trace and what the report says of how it was made. ``passed_over`` is the method that is called where nobody
+    names one, where another was checked."""
 
     trace: Trace
     built: Built
@@ -84,6 +85,7 @@ class Observed:
     dtype: str
     convention: str
     drawn: tuple[str, ...] = ()
+    passed_over: str | None = None
 
 
 def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
@@ -150,7 +152,9 @@ def _observed(found: Ready, settings: Settings) -> Observed:
         trace = _with_memory(trace, lab, shape)
         trace = with_what_ran(_with_rows(trace, lab, main, shape), main)
     convention = bound.convention.describe([slot.name for slot in trace.slots])
-    return Observed(trace, built, shape, bound.input_dtype, convention, found.drawn)
+    usual, *_ = steps.methods(bound.cell, settings, bound.backend)
+    passed_over = usual if bound.convention.state.size and usual != bound.callee.method else None
+    return Observed(trace, built, shape, bound.input_dtype, convention, found.drawn, passed_over)
 
 
 def _refuse_switched_off(lab: Lab, main: Run) -> None:
@@ -360,7 +364,7 @@ def _trace(
         for moves, from_initial, constant in zip(behaviour.moves, behaviour.moves_from_initial, behaviour.constant)
     ]
     candidates = [() if moving[slot] else dropped(lab, main, seen.probe, slot, method.path) for slot in slots]
-    chosen = computed.assign(candidates, names)
+    chosen = computed.assign(candidates, names, bound.convention.state.accessors())
     forms = graphs.forms(lab)
     # A form is compared over all steps.
     drawing = not lab.steady and chance.draws(lab, main, len(lab.inputs) if forms else probes.WINDOW)

@@ -7,10 +7,11 @@ The proof is in the update or in the names. A slot whose update is unit by unit 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from rnncheck.backends.base import Array
 from rnncheck.experiments.computed import FILLER, dropped
 from rnncheck.experiments.probes import INPUT_SCALES, Lab, Probe, louder, varied
 from rnncheck.running.unroll import Run, different
-from rnncheck.trace import Doubled, Swap
+from rnncheck.trace import Computed, Doubled, Swap
+from rnncheck.usercode import source
 from rnncheck.usercode.definitions import stem, words
 
 NUDGE = 0.25
@@ -67,20 +69,33 @@ def swapped(
 
 def doubled(lab: Lab, main: Run, probe: Probe, old: Sequence[Sequence[str]], path: str | None) -> Doubled | None:
     """The first slot that gives way to another: one tensor comes back for both, or the old value of the other for it,
-    and a value that was computed from the slot, under a name of its own, for neither.
+    and a value that was computed from the slot, under a name of its own or one that is never used, for neither.
 
     ``old`` are the names of the values that go in. Without that value one tensor may well be both.
     """
     steps = [step for step in main.steps if step.leaves]
-    pairs = list(itertools.permutations(lab.slots, 2)) if len(steps) == len(main.steps) else []
+    # The later one is likelier to have been written by the earlier one's name.
+    pairs = list(itertools.permutations(reversed(lab.slots), 2)) if len(steps) == len(main.steps) else []
     twins = [(*pair, False) for pair in pairs if all(step.leaves[pair[0]] is step.leaves[pair[1]] for step in steps)]
     twins += [(*pair, True) for pair in pairs if all(step.leaves[pair[0]] is step.passed[pair[1]] for step in steps)]
     for slot, other, is_old in twins:
         mine = {stem(name) for name in old[slot]}
         for update in dropped(lab, main, probe, slot, path):
-            if update.is_update and update.in_method and not update.is_output and stem(update.name) in mine:
-                return Doubled(slot, other, update, is_old)
+            if update.is_update and update.in_method and (name := _own_name(lab, update, mine, path)) is not None:
+                return Doubled(slot, other, dataclasses.replace(update, name=name), is_old)
     return None
+
+
+def _own_name(lab: Lab, update: Computed, mine: Collection[frozenset[str]], path: str | None) -> str | None:
+    """What a dropped value is called after the slot, or, where it is an output under another name, a name that the code
+    gives it and does not use."""
+    code, every = lab.bound.callee.code, (update.name, *update.spelled)
+    called = next((name for name in every if stem(name) in mine), None)
+    line = code.co_firstlineno if code is not None else None
+    idle = source.unused_name(path, line, [name.partition("[")[0] for name in update.spelled])
+    if called is not None or idle is None or idle[1] is not None:
+        return called
+    return next(name for name in update.spelled if name.partition("[")[0] == idle[0])
 
 
 def _telling(names: Sequence[Sequence[str]]) -> list[set[str]]:

@@ -114,6 +114,9 @@ def _taken(path: str, binding: Binding) -> tuple[set[str], set[str]]:
     """The local variables that a statement takes, and the attributes of any of them."""
     node = source.statement(path, binding.line)
     value = getattr(node, "value", None)
+    if isinstance(node, ast.Return) and binding.name:
+        # One part of what is returned, by its code.
+        value = ast.parse(binding.name, mode="eval").body
     if not isinstance(value, ast.expr):
         return set(), set()
     parts = source.inside(value)

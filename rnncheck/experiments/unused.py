@@ -95,8 +95,14 @@ def settled(lab: Lab, main: Run, probe: Probe, weights: Sequence[Weight], path: 
     """
     idle = [weight for weight in weights if not (weight.reached and not weight.dead) and weight.never]
     idle = [weight for weight in idle if not weight.elsewhere and not (weight.dead and _chosen_by_others(lab))]
+    matrices = {owner(weight.name) for weight in idle if weight.dead and len(weight.shape or ()) > 1}
+    # Beside a matrix through which nothing comes its bias stays alive.
     owners = {owner(weight.name) for weight in idle} - {
-        owner(weight.name) for weight in weights if weight not in idle and "." in weight.name
+        owner(weight.name)
+        for weight in weights
+        if weight not in idle
+        and "." in weight.name
+        and not (owner(weight.name) in matrices and len(weight.shape or ()) == 1)
     }
     ran = set().union(*(step.recording.lines for step in main.steps if step.recording), set())
     marked = {}

@@ -61,11 +61,17 @@ def check(trace: Trace) -> Iterator[Finding]:
             if trace.kind == "layer"
             else None,
             evidence={"largest_change": change},
-            explained_by=None if trace.leak is None else "leaked-state",
+            explained_by=_cause(trace),
         )
-
     elif trace.shared_norm is not None:
         yield _while_training(trace, trace.shared_norm)
+
+
+def _cause(trace: Trace) -> str | None:
+    """Memory elsewhere; and of a cell that reads no state it cannot be told how its rows are meant to lie."""
+    if trace.leak is not None:
+        return "leaked-state"
+    return "ignored-recurrence" if trace.slots and not any(trace.built.read) else None
 
 
 def _while_training(trace: Trace, shared: SharedNorm) -> Finding:

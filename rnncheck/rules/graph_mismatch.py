@@ -40,7 +40,7 @@ from collections.abc import Iterator
 from rnncheck.findings import Finding
 from rnncheck.rules.base import Rule, at, needs_state
 from rnncheck.rules.state_shape_mismatch import sized_otherwise
-from rnncheck.trace import Trace
+from rnncheck.trace import Mismatch, Trace
 
 
 def check(trace: Trace) -> Iterator[Finding]:
@@ -59,12 +59,19 @@ def check(trace: Trace) -> Iterator[Finding]:
         message=message,
         location=at(trace, found.span),
         steps=(0, trace.last_step),
-        suggestion="define get_initial_state(batch_size), which makes the first state"
-        if found.start
-        else "keep what changes from step to step in the state, and leave branches on values to the framework "
-        "(where, cond)",
+        suggestion=_suggestion(found),
         evidence={"form": found.way, "refused": found.refused, "largest_difference": found.gap},
         explained_by=_cause(trace),
+    )
+
+
+def _suggestion(found: Mismatch) -> str:
+    if found.start:
+        return "define get_initial_state(batch_size), which makes the first state"
+    if found.refused is not None and "state_size must be" in found.refused:
+        return "say a whole number for each state in state_size, and define get_initial_state for one of more axes"
+    return (
+        "keep what changes from step to step in the state, and leave branches on values to the framework (where, cond)"
     )
 
 

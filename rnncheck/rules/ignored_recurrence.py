@@ -269,7 +269,7 @@ def _forgotten(trace: Trace, slot: Slot) -> str:
         # An argument of its own is asked for to be read.
         names = (*method.bindings[slot.index], "")[:1] if method.bindings else ("",)
         alone = names[0] != method.state_parameter and names[0] in source.parameters(method.path, method.line)
-        return f"; {names[0]} is passed in for nothing" if alone and not given_out else ""
+        return "; it is passed in for nothing" if alone and not given_out else ""
     name, line = found
     if line is None:
         return "" if given_out else f"; {name} is never used"

@@ -44,6 +44,7 @@ warning when the cell itself does not say how it starts.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 
 from rnncheck.findings import Finding, Related, Severity
@@ -114,10 +115,25 @@ def _update(trace: Trace, slot: Slot) -> Computed | None:
 def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding:
     method = trace.method
     updates = {slot.index: update for slot in slots if (update := _update(trace, slot)) is not None}
-    old = listing(old_name(trace, slot) for slot in slots)
+    old = listing(_old(trace, slot, updates.get(slot.index)) for slot in slots)
     overwriting = _overwriting(trace, slots, updates)
     cancelled = len(slots) == 1 and any(_is_cancelled(trace, slots[0], update) for update in updates.values())
     dropped = "computed here, then dropped"
+    lost = _thrown_away(trace, slots)
+    if lost is not None:
+        called, line, suggestion = lost
+        return Finding(
+            rule=RULE.id,
+            severity=severity,
+            message=f"{method.name}() calls {called}() and keeps nothing of what it returns: {old} "
+            f"{'comes back as it' if len(slots) == 1 else 'come back as they'} came in.",
+            location=at(trace, source.span(method.path, line)),
+            state=slots[0].name if len(slots) == 1 else None,
+            state_index=slots[0].index if len(slots) == 1 else None,
+            steps=(0, trace.last_step),
+            suggestion=suggestion,
+            evidence={"redrawn_weights": len(trace.conclusive_redraws), "new_value_computed": True},
+        )
     if cancelled:
         new = updates[slots[0].index].name
         message = f"{method.name}() returns {old} as it came in: what it adds of {new} is always zero."
@@ -155,9 +171,29 @@ def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding
     )
 
 
+def _thrown_away(trace: Trace, slots: Sequence[Slot]) -> tuple[str, int, str | None] | None:
+    """A part that is called with the old values and whose weights reach nothing, since nobody keeps what it returns;
+    with its line, and what to write there."""
+    method = trace.method
+    bindings = [method.bindings[slot.index] if method.bindings else () for slot in slots]
+    for node in source.thrown_away(method.path, method.line, [name for names in bindings for name in names]):
+        called, call = ast.unparse(node.func), ast.unparse(node)
+        own = [weight for weight in trace.weights if weight.name.startswith(f"{called.removeprefix('self.')}.")]
+        if node.lineno in method.ran and own and all(weight.never or not weight.reached for weight in own):
+            known = [next((name for name in names if name.isidentifier()), "") for names in bindings]
+            return called, node.lineno, f"{', '.join(known)} = {call}" if all(known) else None
+    return None
+
+
 def _brief(name: str) -> str:
     """A name; what a return statement computes, cut short where it is long."""
     return name if len(name) <= LONGEST else f"{name[:LONGEST].rstrip()} …"
+
+
+def _old(trace: Trace, slot: Slot, update: Computed | None) -> str:
+    """What the old value is called, by a name that the new one has not got."""
+    known = trace.method.bindings[slot.index] if trace.method.bindings and update is not None else ()
+    return next((name for name in known if update is None or name != update.name), old_name(trace, slot))
 
 
 def _lines(updates: dict[int, Computed]) -> list[int]:
@@ -207,6 +243,8 @@ def _suggestion(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed
         (update,) = updates.values()
         if update.line == where.line:
             return _named_first(trace, update, where)
+    if old_name(trace, slots[0]).startswith("self."):
+        return _put_back(trace, updates)
     replacements = {old: update.spelled[0] for update in updates.values() for old in update.old}
     whole = _whole(trace, updates)
     one_slots = any(trace.method.state_parameter in known for known in trace.method.bindings)
@@ -215,6 +253,20 @@ def _suggestion(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed
     keras = trace.declaration.expected and where == trace.method.returns
     rewritten = rewriting.rewrite_return(trace.method.path, where.line, replacements, listed=keras)
     return rewritten or (f"return {whole} as the new state" if whole is not None else None)
+
+
+def _put_back(trace: Trace, updates: dict[int, Computed]) -> str | None:
+    """The statements that keep the new values on the cell."""
+    whole = _names(trace, updates)
+    if whole is None:
+        return None
+    remaining, statements = iter(whole), list[str]()
+    for key, part in zip(trace.structure.keys, trace.structure.children):
+        first = len(statements)
+        value = part.describe([next(remaining) for _ in range(part.size)])
+        variable = part.is_leaf and trace.slots[first].variable
+        statements.append(f"self.{key}.assign({value})" if variable else f"self.{key} = {value}")
+    return "; ".join(statements)
 
 
 def _named_first(trace: Trace, update: Computed, where: Span) -> str | None:
@@ -228,6 +280,11 @@ def _named_first(trace: Trace, update: Computed, where: Span) -> str | None:
 
 def _whole(trace: Trace, updates: dict[int, Computed]) -> str | None:
     """The whole new state as an expression: what was computed for stuck slots, what came back for the others."""
+    names = _names(trace, updates)
+    return None if names is None else trace.structure.describe(names)
+
+
+def _names(trace: Trace, updates: dict[int, Computed]) -> list[str] | None:
     names = []
     for slot in trace.slots:
         if slot.index in updates:
@@ -237,7 +294,7 @@ def _whole(trace: Trace, updates: dict[int, Computed]) -> str | None:
         if not known:
             return None
         names.append(known[0])
-    return None if len(set(names)) < len(names) and len(updates) > 1 else trace.structure.describe(names)
+    return None if len(set(names)) < len(names) and len(updates) > 1 else names
 
 
 def _asleep(trace: Trace, slots: Sequence[Slot]) -> Finding:

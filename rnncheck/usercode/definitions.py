@@ -158,6 +158,8 @@ def is_input_name(name: str) -> bool:
     return bool(words(name) & INPUT_WORDS) and not re.search(r"_(states?|hidden|carry|hx)$", name)
 
 
+CONTEXT_WORDS = frozenset("encoder enc context memory annotations keys outputs knowledge constants".split())
+"""Words of what was computed from another sequence."""
 FURTHER_WORDS = frozenset(
     "mask masks ts dt delta timespan timespans timestamp timestamps elapsed interval time training train "
     "deterministic edge adj adjacency graph laplacian supports lengths length lens len done dones reset resets "

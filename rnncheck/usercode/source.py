@@ -125,6 +125,20 @@ def returned_expressions(path: str | None, line: int | None) -> dict[str, str]:
     return {f"[{place}]": ast.unparse(part) for place, part in enumerate(parts) if isinstance(part, computed)}
 
 
+def thrown_away(path: str | None, method: int | None, names: Collection[str]) -> Iterator[ast.Call]:
+    """The calls of a part of ``self`` with one of these expressions, in the method that begins on a line, of which it
+    keeps nothing that comes back."""
+    function = function_at(path, method)
+    for node in inside(function) if function is not None else ():
+        call = node.value if isinstance(node, ast.Expr) else None
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+            continue
+        arguments = (*call.args, *(item.value for item in call.keywords))
+        taken = {ast.unparse(part) for argument in arguments for part in ast.walk(argument)}
+        if ast.unparse(call.func.value) == "self" and not taken.isdisjoint(names):
+            yield call
+
+
 def is_looped(path: str | None, method: int | None, line: int) -> bool:
     """Whether the statement on a line of the method that begins on another stands in a loop, or has one in it."""
     function, node = function_at(path, method), statement(path, line)
@@ -474,8 +488,9 @@ def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:
 def unused_name(
     path: str | None, line: int | None, names: Sequence[str], ran: Collection[int] = ()
 ) -> tuple[str, int | None] | None:
-    """The first of these variables that the function on a line assigns and never uses, with None, or of which none of
-    the lines that ``ran`` is a use, with the line of one; what begins with an underscore is not meant to be used."""
+    """The first of these variables that the function on a line assigns and never uses, or gives another value before it
+    does, with None, or of which none of the lines that ``ran`` is a use, with the line of one; what begins with an
+    underscore is not meant to be used."""
     function = function_at(path, line)
     if function is None:
         return None
@@ -489,7 +504,25 @@ def unused_name(
         )
         if name in assigned and (not uses or idle):
             return name, min(uses, default=None)
+        if _is_overwritten(function, name):
+            return name, None
     return None
+
+
+def _is_overwritten(function: ast.FunctionDef, name: str) -> bool:
+    """Whether the function's own statements give a variable a second value before any of them reads the first."""
+    filled = False
+    for node in function.body:
+        parts = [part for part in inside(node) if isinstance(part, ast.Name) and part.id == name]
+        stored = [part for part in parts if isinstance(part.ctx, ast.Store)]
+        if not parts:
+            continue
+        if len(stored) < len(parts) or not isinstance(node, (ast.Assign, ast.AnnAssign)):
+            return False
+        if filled:
+            return True
+        filled = True
+    return False
 
 
 def _is_property(decorator: ast.expr) -> bool:

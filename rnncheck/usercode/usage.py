@@ -162,6 +162,23 @@ def parts_of(function: ast.FunctionDef, parameter: str) -> tuple[str, ...]:
     return ()
 
 
+def nested_parts(function: ast.FunctionDef, parameter: str) -> tuple[str | tuple[str, ...], ...]:
+    """The variables into which the first statement that names a parameter takes it apart, some of them together in a
+    tuple; none where it does not."""
+    for node in function.body:
+        if not any(isinstance(part, ast.Name) and part.id == parameter for part in ast.walk(node)):
+            continue
+        target = node.targets[0] if isinstance(node, ast.Assign) and ast.unparse(node.value) == parameter else None
+        parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else []
+        inner = [part.elts if isinstance(part, (ast.Tuple, ast.List)) else [part] for part in parts]
+        if not all(isinstance(name, ast.Name) for names in inner for name in names):
+            return ()
+        nested = (isinstance(part, (ast.Tuple, ast.List)) for part in parts)
+        named = [tuple(map(ast.unparse, names)) for names in inner]
+        return tuple(names if deep else names[0] for names, deep in zip(named, nested))
+    return ()
+
+
 @functools.lru_cache(maxsize=256)
 def indexed_parts(function: ast.FunctionDef, parameter: str) -> tuple[str, ...]:
     """The variables, in order, that a function fills from a parameter by index, as ``elapsed = inputs[1]``, where it

@@ -2970,3 +2970,123 @@ class ForgetsBesideALoss(_SequenceLayer):
             outputs.append(h)
             loss = loss + ops.mean(h**2)
         return ops.stack(outputs, axis=1), loss
+
+
+class _Decoder(keras.layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        self.units, self.cell = units, keras.layers.LSTMCell(units)
+        self.query, self.key = keras.layers.Dense(6), keras.layers.Dense(6)
+        self.state_size = [units, units]
+
+    def _read(self, h, memory):
+        return ops.einsum("bt,btd->bd", ops.softmax(ops.einsum("bk,btk->bt", self.query(h), self.key(memory))), memory)
+
+
+class MemoryIfAny(_Decoder):
+    """As keras.layers.RNN hands it on; without it the step fails."""
+
+    def call(self, inputs, states, constants=None, training=None):
+        (memory,) = constants
+        return self.cell(ops.concatenate([inputs, self._read(states[0], memory)], -1), states)
+
+
+class MemoryAndItsMask(_Decoder):
+    def call(self, inputs, states, constants):
+        memory, mask = constants
+        context = self._read(states[0], memory * mask[..., None])
+        return self.cell(ops.concatenate([inputs, context], -1), states)
+
+
+class KeepsWhatItReadOfAWideMemory(_Decoder):
+    """A part of the state is as wide as what is passed in beside it."""
+
+    def __init__(self, units):
+        super().__init__(units)
+        self.state_size = [units, units, 2 * units]
+
+    def call(self, inputs, states, constants):
+        h, c, context = states
+        out, (h, c) = self.cell(ops.concatenate([inputs, context], -1), [h, c])
+        return out, [h, c, self._read(out, constants[0])]
+
+
+class TwoLayersAlike(keras.Model):
+    """The state of each LSTM goes in as a whole, and its two parts would pass for rows."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.lower, self.upper = keras.layers.LSTMCell(units), keras.layers.LSTMCell(units)
+
+    def call(self, x, state1, state2):
+        x, state1 = self.lower(x, state1)
+        x, state2 = self.upper(x, state2)
+        return x, state1, state2
+
+
+class AllInOneArgument(keras.Model):
+    def __init__(self, units):
+        super().__init__()
+        self.cell = keras.layers.LSTMCell(units)
+
+    def call(self, inputs):
+        x, (h, c) = inputs
+        out, (h, c) = self.cell(x, [h, c])
+        return out, (h, c)
+
+
+class LeavesItsExtentsOpen(keras.layers.Layer):
+    def __init__(self, filters, kernel_size):
+        super().__init__()
+        self.state_size = tf.TensorShape([None, None, filters])
+        self.conv = keras.layers.Conv2D(filters, kernel_size, padding="same", activation="tanh")
+
+    def call(self, inputs, states):  # expect: graph-mismatch
+        h = self.conv(ops.concatenate([inputs, states[0]], -1))
+        return h, [h]
+
+
+class _TwoGRUs(keras.layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        self.lower, self.upper = keras.layers.GRUCell(units), keras.layers.GRUCell(units)
+        self.state_size = [units, units]
+
+
+class KeepsTheLowerTwice(_TwoGRUs):
+    def call(self, inputs, states):
+        h1, h2 = states
+        x, [h1] = self.lower(inputs, [h1])
+        x, [h2] = self.upper(x, [h2])
+        return x, [h1, h1]  # expect: wrong-state-structure warning 1
+
+
+class KeepsTheLowerTwiceWithoutNames(_TwoGRUs):
+    def call(self, inputs, states):
+        x, lower = self.lower(inputs, [states[0]])
+        x, upper = self.upper(x, [states[1]])
+        return x, [lower[0], lower[0]]  # expect: wrong-state-structure warning 1
+
+
+class UpperReadsTheLower(keras.layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        self.lower, self.upper = keras.layers.LSTMCell(units), keras.layers.LSTMCell(units)
+        self.state_size = [units] * 4
+
+    def call(self, inputs, states):
+        h1, c1, h2, c2 = states
+        x, (h1, c1) = self.lower(inputs, (h1, c1))
+        x, (h2, c2) = self.upper(x, (h1, c1))  # expect: ignored-recurrence warning 3
+        return x, [h1, c1, h2, c2]
+
+
+class VariableThatNobodyWrites(keras.layers.Layer):
+    def __init__(self, units, batch_size=3):
+        super().__init__()
+        self.cell = keras.layers.GRUCell(units)
+        self.h = self.add_weight(shape=(batch_size, units), initializer="zeros", trainable=False, name="h")
+
+    def call(self, x):
+        out, _ = self.cell(x, [self.h])
+        return out  # expect: returned-old-state error 0

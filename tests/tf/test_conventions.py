@@ -38,6 +38,13 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
         (cells.StatefulByVariable, "(x) with self.state -> output, self.state"),
         (cells.TimeAwareCell, "(x, h, ts=1.0) -> h'"),
         (cells.MaskedCell, "(x, [h, c], frame_mask=ones 3x1) -> (output, [h', c'])"),
+        (cells.MemoryAndItsMask, "(inputs, [s0, s1], constants=[tensor 3x4x8, ones 3x4]) -> (output, [s0', s1'])"),
+        (
+            cells.KeepsWhatItReadOfAWideMemory,
+            "(inputs, [h, c, context], constants=[tensor 3x4x16]) -> (output, [h', c', context'])",
+        ),
+        (cells.TwoLayersAlike, "(x, [s0, s1], [s2, s3]) -> (output, [s0', s1'], [s2', s3'])"),
+        (cells.AllInOneArgument, "((x, (h, c))) -> (output, (h', c'))"),
     ],
     ids=lambda item: getattr(item, "__name__", None),
 )
@@ -61,3 +68,17 @@ class ToldOfStates(keras.layers.LSTM):
 def test_on_a_layer_that_says_that_it_hands_out_no_state_none_is_tried() -> None:
     assert check(ToldOfStates, backend="tf", kwargs={"units": 8}).convention == "(sequences[:, None]) -> output"
     assert ToldOfStates.told == 0
+
+
+@pytest.mark.parametrize(
+    ("cell", "suggestion"),
+    [
+        (cells.KeepsTheLowerTwice, "return [h1, h2] as the new state"),
+        (cells.KeepsTheLowerTwiceWithoutNames, "return [lower[0], upper[0]] as the new state"),
+        (cells.VariableThatNobodyWrites, "self.h.assign(out)"),
+    ],
+    ids=lambda item: getattr(item, "__name__", None),
+)
+def test_the_new_value_is_put_where_it_belongs(cell: Any, suggestion: str) -> None:
+    (finding,) = [item for item in check(cell, backend="tf").findings if not item.explained_by]
+    assert finding.suggestion == suggestion

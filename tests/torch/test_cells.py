@@ -75,7 +75,10 @@ def test_of_a_scripted_cell_it_is_said_how_to_have_the_lines() -> None:
         ("SeveralLines", "return h_new, h_new"),
         ("InAHelper", "return h_new, h_new"),
         ("OldInADict", "return h, {'h': h, 'c': c}"),
-        ("ReturnsOldInline", None),
+        (
+            "ReturnsOldInline",
+            "hidden = torch.tanh(self.w(torch.cat((inp, hidden), 1))); return hidden, hidden",
+        ),
         ("ReadsOutOfTheNew", "return out, mixed"),
         ("ReadsOutByAHelper", "return y, active"),
         ("NormalisesAtTheEnd", "return out, out"),

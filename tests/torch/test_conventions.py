@@ -57,6 +57,14 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
         (cells.TakesWhatIsBelow, "(h_bottom, h, c, z) -> (h', c', z')"),
         (cells.StepsWithoutForward, "step(x_t, S) -> (output, S')"),
         (cells.TakesAStateThatIsNamedAsAnInput, "(embed, in_state, reset_mask=ones 3x1) -> in_state'"),
+        (cells.HiddenAndCellAmongOutputs, "(x, hidden, cell) -> (output 0, hidden', cell', output 3)"),
+        (cells.AllInOneArgument, "((inputs, (hx, cx))) -> (output, (hx', cx'))"),
+        (cells.AttendsTimeFirst, "(input, hidden, encoder_outputs=tensor 4x3x16) -> (output, hidden')"),
+        (
+            cells.WorldModel,
+            "({'stoch': stoch, 'deter': deter}, embed, prev_action=tensor 3x8) -> "
+            "({'stoch': stoch', 'deter': deter'}, output)",
+        ),
         (cells.TakesTimesWithItsInput, "((dt=ones 3x1, x), h) -> h'"),
         (cells.StatefulElman, "(x) with self.h -> output, self.h"),
         (cells.ODERNNCell, "(x, h, ts=1.0) -> h'"),

@@ -4410,3 +4410,100 @@ class IsToldItsBatchSize(nn.Module):
 
     def forward(self, x):
         self.v = self.decay * self.v + x
+
+
+class HiddenAndCellAmongOutputs(nn.Module):
+    """Their new values go by other names than they, and an output comes after them."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+        self.policy, self.value = nn.Linear(hidden_size, 4), nn.Linear(hidden_size, 1)
+
+    def forward(self, x, hidden, cell):
+        h_t, c_t = self.cell(x, (hidden, cell))
+        return self.policy(h_t), h_t, c_t, self.value(h_t)
+
+
+class HiddenAndCellAmongOutputsOldCell(HiddenAndCellAmongOutputs):
+    def forward(self, x, hidden, cell):
+        h_t, c_t = self.cell(x, (hidden, cell))
+        return self.policy(h_t), h_t, cell, self.value(h_t)  # expect: returned-old-state error 1
+
+
+class AllInOneArgument(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.lstm, self.actor = nn.LSTMCell(input_size, hidden_size), nn.Linear(hidden_size, 2)
+
+    def forward(self, inputs):
+        inputs, (hx, cx) = inputs
+        hx, cx = self.lstm(inputs, (hx, cx))
+        return self.actor(hx), (hx, cx)
+
+
+class AllInOneArgumentOldCell(AllInOneArgument):
+    def forward(self, inputs):
+        inputs, (hx, cx) = inputs
+        new, _ = self.lstm(inputs, (hx, cx))
+        return self.actor(new), (new, cx)  # expect: returned-old-state error 1
+
+
+class ReadsAnImage(nn.Module):
+    """What it keeps of an image has no places."""
+
+    def __init__(self, in_channels, hidden_size):
+        super().__init__()
+        self.conv, self.cell = nn.Conv2d(in_channels, 4, 3), nn.GRUCell(4, hidden_size)
+
+    def forward(self, x, h):
+        return self.cell(self.conv(x).relu().mean((2, 3)), h)
+
+
+class AttendsTimeFirst(nn.Module):
+    """What the encoder gave, (time, batch, both directions), goes in beside each token."""
+
+    def __init__(self, output_dim, emb_dim, enc_hid_dim, dec_hid_dim):
+        super().__init__()
+        self.embedding = nn.Embedding(output_dim, emb_dim)
+        self.attention = nn.Linear(2 * enc_hid_dim + dec_hid_dim, 1)
+        self.rnn, self.out = nn.GRU(2 * enc_hid_dim + emb_dim, dec_hid_dim), nn.Linear(dec_hid_dim, output_dim)
+
+    def forward(self, input, hidden, encoder_outputs):
+        embedded = self.embedding(input.unsqueeze(0))
+        query = hidden.unsqueeze(0).expand(encoder_outputs.shape[0], -1, -1)
+        weights = self.attention(torch.cat([query, encoder_outputs], 2)).softmax(0)
+        context = (weights * encoder_outputs).sum(0, keepdim=True)
+        output, hidden = self.rnn(torch.cat([embedded, context], 2), hidden.unsqueeze(0))
+        return self.out(output.squeeze(0)), hidden.squeeze(0)
+
+
+class WorldModel(nn.Module):
+    """The step that needs more is the one that runs; the other imagines without seeing."""
+
+    def __init__(self, stoch_size, deter_size, action_size, embed_size):
+        super().__init__()
+        self.sizes = stoch_size, deter_size
+        self.cell = nn.GRUCell(stoch_size + action_size, deter_size)
+        self.guess = nn.Linear(deter_size, stoch_size)
+        self.see = nn.Linear(deter_size + embed_size, stoch_size)
+
+    def initial(self, batch_size):
+        stoch, deter = self.sizes
+        return {"stoch": torch.zeros(batch_size, stoch), "deter": torch.zeros(batch_size, deter)}
+
+    def img_step(self, prev_state, prev_action):
+        deter = self.cell(torch.cat([prev_state["stoch"], prev_action], -1), prev_state["deter"])
+        return {"stoch": self.guess(deter).tanh(), "deter": deter}
+
+    def forward(self, prev_state, prev_action, embed):
+        prior = self.img_step(prev_state, prev_action)
+        stoch = self.see(torch.cat([prior["deter"], embed], -1)).tanh()
+        return {"stoch": stoch, "deter": prior["deter"]}, prior
+
+
+class WorldModelOfTheOldDeter(WorldModel):
+    def forward(self, prev_state, prev_action, embed):
+        prior = self.img_step(prev_state, prev_action)
+        stoch = self.see(torch.cat([prior["deter"], embed], -1)).tanh()
+        return {"stoch": stoch, "deter": prev_state["deter"]}, prior  # expect: returned-old-state

@@ -5848,3 +5848,42 @@ class GivesOutItsHiddenStateAtOnce(nn.Module):
         i, f, o, g = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         return o.sigmoid() * c.tanh(), (h, c)  # expect: returned-old-state error 0
+
+
+class ThrowsItsNewStateAway(nn.Module):
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.rnn, self.mean = nn.GRUCell(2 * hidden_size, hidden_size), nn.Linear(input_size + hidden_size, hidden_size)
+        self.phi = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x, h):
+        z = self.mean(torch.cat([x, h], 1)).tanh()
+        self.rnn(torch.cat([self.phi(x), z], 1), h)  # expect: returned-old-state error 0
+        return z, h
+
+
+class ThrowsItsNewStateAwayRepaired(ThrowsItsNewStateAway):
+    def forward(self, x, h):
+        z = self.mean(torch.cat([x, h], 1)).tanh()
+        h = self.rnn(torch.cat([self.phi(x), z], 1), h)
+        return z, h
+
+
+class FeedsZerosToAMatrix(nn.Module):
+    """The bias of the layer is alive, its weight is not."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.x_z, self.h_z = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+        self.x_n, self.h_n = nn.Linear(input_size, hidden_size), nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x, h):
+        z = (self.x_z(x) + self.h_z(h)).sigmoid()
+        n = (self.x_n(x) + self.h_n(torch.zeros_like(h))).tanh()  # expect: unused-weight warning
+        return z * h + (1 - z) * n
+
+
+class FeedsZerosToAMatrixRepaired(FeedsZerosToAMatrix):
+    def forward(self, x, h):
+        z = (self.x_z(x) + self.h_z(h)).sigmoid()
+        return z * h + (1 - z) * (self.x_n(x) + self.h_n(h)).tanh()

@@ -157,10 +157,9 @@ class SecondBeginsFromTheFirst(_LSTMs):
     """What is passed in and read by nobody, and no output either."""
 
     def forward(self, x, h1, c1, h2, c2):  # type: ignore[no-untyped-def]
-        h1, c1 = self.cells[0](x, (h1, c1))
-        h2, c2 = self.cells[1](
-            h1, (h1, c1)
-        )  # expect: ignored-recurrence warning 2  # expect: ignored-recurrence warning 3
+        lower, upper = self.cells
+        h1, c1 = lower(x, (h1, c1))
+        h2, c2 = upper(h1, (h1, c1))  # expect: ignored-recurrence warning 2  # expect: ignored-recurrence warning 3
         return h2.tanh(), h1, c1, h2, c2
 
 

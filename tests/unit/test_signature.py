@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rnncheck.calling.signature import ANONYMOUS, Signature, kept, signatures
+from rnncheck.calling.signature import ANONYMOUS, EACH, Signature, kept, packed, signatures
 
 
 def step(parameters: str) -> Any:
@@ -116,3 +116,23 @@ def test_the_arguments_of_one_call(
     parameters: str, state: Any, further: dict[str, Any], arguments: list[Any], named: dict[str, Any]
 ) -> None:
     assert likeliest(parameters).bind("X", state, further) == (arguments, named)
+
+
+def test_input_and_states_in_one_argument() -> None:
+    found = packed(("x", ("h", "c")))
+    assert found == Signature("x", ("h", "c"), EACH, (), within=("x", ("h", "c")))
+    assert found.bind(1, (2, 3), {}) == ([(1, (2, 3))], {})
+    alone = packed(("x", "h"))
+    assert alone is not None
+    assert alone.bind(1, [2], {"training": False}) == ([(1, [2])], {"training": False})
+
+
+@pytest.mark.parametrize("names", [("h", "c"), ("x", "y"), ("x", "y", "h")])
+def test_what_is_not_one_input_with_states(names: tuple[str, ...]) -> None:
+    assert packed(names) is None
+
+
+def test_what_is_none_by_default_may_be_needed() -> None:
+    def call(inputs: Any, states: Any, constants: Any = None, training: Any = None) -> None: ...
+
+    assert next(iter(signatures(call))).unset == ("constants",)

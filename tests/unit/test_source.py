@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import textwrap
 from pathlib import Path
 
@@ -119,3 +120,46 @@ def test_whether_a_statement_uses_a_value(tmp_path: Path, statement: str, expect
 
 def test_what_other_methods_use_is_told_from_what_the_step_uses() -> None:
     assert source.attributes_elsewhere(Stepped, "forward") == {"head", "made", "start"}
+
+
+STEP = """class Cell:
+    def forward(self, x, state):
+        h, c, m, k = state
+        self.cell(x, (h, c))
+        self.log(x)
+        m = x + 1
+        k = k + 1
+        for layer in self.layers:
+            x = layer(x)
+        return x * h, (h, c, m), k
+"""
+
+
+@pytest.fixture
+def step(tmp_path: Path) -> str:
+    path = tmp_path / "step.py"
+    path.write_text(STEP, encoding="utf-8")
+    return str(path)
+
+
+def test_a_call_of_which_nothing_is_kept(step: str) -> None:
+    assert [ast.unparse(call) for call in source.thrown_away(step, 2, ["h"])] == ["self.cell(x, (h, c))"]
+    assert list(source.thrown_away(step, 2, ["m"])) == []
+
+
+def test_a_variable_that_gets_another_value_before_it_is_read(step: str) -> None:
+    assert source.unused_name(step, 2, ["h", "c", "k"]) is None
+    assert source.unused_name(step, 2, ["h", "m"]) == ("m", None)
+
+
+def test_what_a_return_statement_computes(step: str) -> None:
+    assert source.returned_expressions(step, 10) == {"[0]": "x * h"}
+    assert source.returned_expressions(step, 9) == {}
+
+
+def test_which_lines_run_more_than_once(step: str) -> None:
+    assert [line for line in range(3, 11) if source.is_looped(step, 2, line)] == [8, 9]
+
+
+def test_what_a_function_takes(step: str) -> None:
+    assert source.parameters(step, 2) == ("self", "x", "state")

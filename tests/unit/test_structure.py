@@ -97,3 +97,21 @@ def test_the_leaves_of_other_objects_are_found_once() -> None:
 def test_what_can_be_called_is_not_searched() -> None:
     found, _ = flatten([SimpleNamespace, Distribution, len], is_leaf)
     assert beside(found, is_leaf) == []
+
+
+def test_leaves_of_one_key_are_numbered() -> None:
+    found, _ = flatten({"lower": (1.0, 2.0), "upper": 3.0}, is_leaf)
+    assert found.names() == ("lower[0]", "lower[1]", "upper")
+
+
+def test_what_leads_to_a_leaf() -> None:
+    assert flatten([(1.0, 2.0), (3.0, 4.0)], is_leaf)[0].accessors() == ("[0][0]", "[0][1]", "[1][0]", "[1][1]")
+    assert flatten({"rnn": Pair(1.0, 2.0)}, is_leaf)[0].accessors() == ("['rnn'].h", "['rnn'].c")
+    assert LEAF.accessors() == ("",)
+
+
+def test_the_layers_of_a_list_of_parts_that_are_alike() -> None:
+    assert flatten([(1.0, 2.0), (3.0, 4.0)], is_leaf)[0].layers() == (0, 0, 1, 1)
+    assert flatten([1.0, 2.0], is_leaf)[0].layers() == (0, 1)
+    assert flatten([1.0, (2.0, 3.0)], is_leaf)[0].layers() == (None, None, None)
+    assert flatten([1.0], is_leaf)[0].layers() == (None,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from typing import Any
 
 import pytest
 
@@ -147,3 +148,19 @@ def test_what_is_asked_whether_it_is_true() -> None:
 def test_to_which_methods_the_input_is_handed() -> None:
     body = "out, h = self.run(self.w, x, h)\nreturn other.run(x), self.readout(out), self.cell(h, x)"
     assert usage.handed_to(function(body, "self, x, h"), "x") == [("cell", 1), ("run", 1)]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("x, h = x", ("x", "h")),
+        ("x, (h, c) = x", ("x", ("h", "c"))),
+        ("y = self.norm(x)\nx, h = x", ()),
+        ("x, *rest = x", ()),
+        ("x, state.h = x", ()),
+        ("n = 2\nx, h = x", ("x", "h")),
+        ("return x", ()),
+    ],
+)
+def test_what_one_argument_holds(body: str, expected: tuple[Any, ...]) -> None:
+    assert usage.nested_parts(function(body), "x") == expected
