@@ -23,7 +23,7 @@ What the cell saw at earlier steps is lost. It is a feed-forward layer, whatever
 A slot that is returned for the caller and never read (a mean, a copy of the output) is told from a forgotten
 one by what the code does with its old value and by the weights that lie idle. A slot without weights of its own
 that the code does not name at all, or takes out of the state unused while its new value is the output, is only a
-note.
+note; but not a layer's state where the same loop reads another layer's, nor an argument of its own that is no output.
 
 ## Example
 

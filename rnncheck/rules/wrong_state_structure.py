@@ -7,8 +7,8 @@ what comes back. It fires when the cell takes such a state and gives back fewer 
 where nothing is returned.
 
 It is an error too where the old value of another slot comes back for one whose new value was computed and dropped, and
-a warning where one tensor comes back for two slots, and another that was computed from one of them, and has its name,
-for neither.
+a warning where one tensor comes back for two slots, and another that was computed from one of them, and has its name or
+one that is never used, for neither.
 
 ## Why it is bad
 
