@@ -133,16 +133,34 @@ def _score(at: Place, count: int, called: Sequence[bool]) -> int:
 def _called(names: Sequence[str], taken: Sequence[str]) -> list[bool]:
     """Which of the returned expressions are called states: those that are called as what was taken, or are made of it,
     or where there is none those with a word for one."""
+    in_order = _in_order(names, taken)
+    if in_order is not None:
+        return in_order
     for told in (_is_alike, _is_made_of):
         alike = [told(name, taken) for name in names]
         if any(alike) and not all(alike):
-            # Of (hidden, cell) the new values may be called h_t and cell.
-            few = sum(alike) < len(taken)
-            return [one or (few and name.isidentifier() and is_state_name(name)) for one, name in zip(alike, names)]
+            return _completed(alike, names, taken)
     named = [is_state_name(name) for name in names]
     # Beside h and c, what a part of the cell makes of them is an output.
     plain = any(one and name.isidentifier() for one, name in zip(named, names))
     return [one and not (plain and name.startswith("self.") and "(" in name) for one, name in zip(named, names)]
+
+
+def _in_order(names: Sequence[str], taken: Sequence[str]) -> list[bool] | None:
+    """Those that are called one by one as what was taken, the last of such where there are more; None without them."""
+    wanted, stems = [stem(name) for name in taken], [stem(name) for name in names]
+    for start in range(len(names) - len(taken), -1, -1) if 1 < len(taken) < len(names) else ():
+        if stems[start : start + len(taken)] == wanted:
+            return [start <= index < start + len(taken) for index in range(len(names))]
+    return None
+
+
+def _completed(alike: list[bool], names: Sequence[str], taken: Sequence[str]) -> list[bool]:
+    """Where fewer are called as what was taken: with those that are made of it, or are variables that are called
+    states, if that makes as many; the new values of (hidden, cell) may be h_t and cell."""
+    made = [one or _is_made_of(name, taken) for one, name in zip(alike, names)]
+    called = [one or (name.isidentifier() and is_state_name(name)) for one, name in zip(alike, names)]
+    return next((every for every in (alike, made, called) if sum(every) == len(taken)), alike)
 
 
 def _is_made_of(expression: str, taken: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,12 +95,41 @@ class Search:
         if effort == "kept":
             self.backend.restart(self.cell, self.settings.batch, self._inputs(forms[0], 1))
         self.before = self.backend.kept(self.cell)
+        doubtful: Bound | None = None
+        restore: Callable[[], None] | None = None
+        try:
+            for bound, ground, guess, likely in self._accepting(methods, forms, effort):
+                if doubtful is not None:
+                    if not self._leaks(bound):
+                        return bound
+                    continue
+                apart = self._with_rows_apart(bound, guess, forms, likely)
+                # A pair that was passed as one tensor was read by its rows.
+                if guess.declared or bound.convention.signature.passing != EACH or not self._leaks(apart):
+                    return apart
+                doubtful, self.budget.left = apart, min(self.budget.left, DOUBTFUL)
+                restore = self.backend.snapshot(self.cell).restore
+                pairs = (self._accepted(ground, other, likely) for other in paired(ground))
+                found = next((pair for pair in pairs if pair is not None and not self._leaks(pair)), None)
+                if found is not None:
+                    return found
+        except CallError:
+            if doubtful is None:
+                raise
+        assert doubtful is not None
+        assert restore is not None
+        restore()
+        return doubtful
+
+    def _accepting(
+        self, methods: Sequence[str], forms: Sequence[Form], effort: str
+    ) -> Iterator[tuple[Bound, Ground, Guess, bool]]:
+        """The states that the cell takes, each as it is called then; raises CallError after the last."""
         # A call that fails half-way leaves layers of Keras built for inputs that they will not see.
         undo = self.backend.snapshot(self.cell).restore if self.backend.output_first(self.cell) else None
         # A state that comes back before the output is believed only where it also goes in first, or where
         # nothing else fits: a cell that ignores its state would accept its output as a state.
         driven = self.backend.drives(self.cell)
-        doubtful: Bound | None = None
         for likely in (True, False):
             for ground in self._grounds(methods, forms, effort):
                 for guess in guesses(ground, wide=effort == "wide"):
@@ -110,31 +139,17 @@ class Search:
                     bound = self._accepted(ground, guess, likely)
                     if bound is not None and self._keeps_a_template(bound):
                         raise explained(self.cell, methods, self.refused) from cause(self.refused)
-                    if bound is not None and doubtful is None:
-                        apart = self._with_rows_apart(bound, guess, forms, likely)
-                        # A pair that was passed as one tensor was read by its rows.
-                        if guess.declared or bound.convention.signature.passing != EACH or not self._leaks(apart):
-                            return apart
-                        doubtful, self.budget.left = apart, min(self.budget.left, DOUBTFUL)
-                        for other in paired(ground):
-                            found = self._accepted(ground, other, likely)
-                            if found is not None and not self._leaks(found):
-                                return found
-                    elif bound is not None and not self._leaks(bound):
-                        return bound
+                    if bound is not None:
+                        yield bound, ground, guess, likely
                     if undo is not None:
                         undo()
                     self.budget.left -= 1
                     if self.budget.left < 0 or time.process_time() > self.until or self._hopeless():
-                        if doubtful is not None:
-                            return doubtful
                         raise explained(self.cell, methods, self.refused) from cause(self.refused)
                 if self._settled(driven):
                     raise explained(self.cell, methods, self.refused) from cause(self.refused)
             if driven:
                 break
-        if doubtful is not None:
-            return doubtful
         if effort == "kept" and not self.refused:
             self._call_without_state(methods, forms)
         raise explained(self.cell, methods, self.refused) from cause(self.refused)

@@ -227,7 +227,7 @@ def assign(
             key=lambda item: (
                 item[1].is_update,
                 not taken[item[1].name, item[1].line],
-                not _called(item[1].name) & CANDIDATE,
+                not _called(item[1].name) & CANDIDATE - _called(name),
                 _affinity(item[1].name, name),
                 len(names) > 1 and any(known.endswith(accessor) for known in item[1].spelled),
                 not item[1].is_readout,
@@ -510,9 +510,9 @@ def _called(name: str) -> set[str]:
 
 
 def _untimed(word: str) -> str:
-    """``ht`` is h at a time, ``ph`` the one before."""
-    if len(word) == 2 and word[1] == "t":
+    """``ht`` and ``nh`` are a later h, ``ph`` is an earlier one."""
+    if len(word) == 2 and word[1] in "tn":
         return word[0]
-    if len(word) == 2 and word[0] == "p":
+    if len(word) == 2 and word[0] in "pn":
         return word[1]
     return word

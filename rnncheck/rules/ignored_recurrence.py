@@ -266,6 +266,8 @@ def _forgotten(trace: Trace, slot: Slot) -> str:
     # An output that is kept as a state for the caller alone has to be taken apart from the others.
     given_out = bool(method.given_out) and method.given_out[slot.index]
     if found is None:
+        if _reads_another(trace, slot):
+            return "; another state is taken in its place"
         # An argument of its own is asked for to be read.
         names = (*method.bindings[slot.index], "")[:1] if method.bindings else ("",)
         alone = names[0] != method.state_parameter and names[0] in source.parameters(method.path, method.line)
@@ -278,6 +280,15 @@ def _forgotten(trace: Trace, slot: Slot) -> str:
     varies = not all(_equal(own[0], later) for later in own[1:])
     copy = any(all(map(_equal, own, other)) for other in returned)
     return f"; {name} is used only on lines that did not run, such as {line}" if varies and not copy else ""
+
+
+def _reads_another(trace: Trace, slot: Slot) -> bool:
+    """Whether what computes the slot's new value takes other slots where it would take this one."""
+    method, made = trace.method, trace.method.produced[slot.index] if trace.method.produced else None
+    names = [{name for name in known if name.isidentifier()} for known in method.bindings]
+    others = set().union(*names[: slot.index], *names[slot.index + 1 :]) if names else set()
+    own = names[slot.index] if names else set()
+    return made is not None and any(source.takes_others(method.path, made.line, name, others) for name in own)
 
 
 def _skipped(trace: Trace, slot: Slot) -> bool:

@@ -46,12 +46,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from rnncheck.findings import Finding, Related, Severity
 from rnncheck.rules.base import Rule, at, listing, needs_state, old_name
 from rnncheck.trace import Computed, Slot, Span, Trace
 from rnncheck.usercode import rewriting, source, usage
+from rnncheck.usercode.definitions import words
 
+EARLIER = frozenset("prev previous last old before".split())
 LONGEST = 60
 """So many characters of an expression are said in a sentence."""
 
@@ -112,56 +115,31 @@ def _update(trace: Trace, slot: Slot) -> Computed | None:
     return next((item for item in found if item.spelled or not trace.initial.filled(slot.index)), None)
 
 
+@dataclass(frozen=True)
+class _Told:
+    """How it came that the old value was returned: in a sentence, where, what to write instead, and the lines on which
+    the new value was computed and what became of it there."""
+
+    message: str
+    where: Span | None
+    suggestion: str | None = None
+    lines: tuple[int, ...] = ()
+    dropped: str = "computed here, then dropped"
+
+
 def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding:
-    method = trace.method
     updates = {slot.index: update for slot in slots if (update := _update(trace, slot)) is not None}
-    old = listing(_old(trace, slot, updates.get(slot.index)) for slot in slots)
-    overwriting = _overwriting(trace, slots, updates)
-    cancelled = len(slots) == 1 and any(_is_cancelled(trace, slots[0], update) for update in updates.values())
-    dropped = "computed here, then dropped"
-    lost = _thrown_away(trace, slots)
-    if lost is not None:
-        called, line, suggestion = lost
-        return Finding(
-            rule=RULE.id,
-            severity=severity,
-            message=f"{method.name}() calls {called}() and keeps nothing of what it returns: {old} "
-            f"{'comes back as it' if len(slots) == 1 else 'come back as they'} came in.",
-            location=at(trace, source.span(method.path, line)),
-            state=slots[0].name if len(slots) == 1 else None,
-            state_index=slots[0].index if len(slots) == 1 else None,
-            steps=(0, trace.last_step),
-            suggestion=suggestion,
-            evidence={"redrawn_weights": len(trace.conclusive_redraws), "new_value_computed": True},
-        )
-    if cancelled:
-        new = updates[slots[0].index].name
-        message = f"{method.name}() returns {old} as it came in: what it adds of {new} is always zero."
-        dropped = "computed here, then multiplied by zero"
-    elif overwriting is not None:
-        new = updates[slots[0].index].name
-        message = f"{method.name}() computes {new} and then overwrites it with {old}."
-    elif updates:
-        new = listing(dict.fromkeys(_brief(update.name) for update in updates.values()))
-        message = f"{method.name}() computes {new} and returns {old}."
-    elif len(slots) == len(trace.slots):
-        message = f"{method.name}() returns {old} as it came in, at every step and whatever the weights."
-    else:
-        message = f"{method.name}() only carries {old} along: it comes back as it came in, whatever the weights."
+    told = _told(trace, slots, updates)
     return Finding(
         rule=RULE.id,
         severity=severity,
-        message=message,
-        location=at(trace, overwriting or _where(trace, slots, updates)),
+        message=told.message,
+        location=at(trace, told.where),
         state=slots[0].name if len(slots) == 1 else None,
         state_index=slots[0].index if len(slots) == 1 else None,
         steps=(0, trace.last_step),
-        suggestion=f"let {new} in: what it is multiplied by is zero at every step"
-        if cancelled
-        else "leave this line out"
-        if overwriting is not None
-        else _suggestion(trace, slots, updates),
-        related=tuple(Related(line, dropped) for line in _lines(updates)),
+        suggestion=told.suggestion,
+        related=tuple(Related(line, told.dropped) for line in told.lines),
         evidence={
             "same_object": all(step[slot.index].same_object for step in trace.steps for slot in slots),
             "equal_by_value": all(step[slot.index].unchanged for step in trace.steps for slot in slots),
@@ -169,6 +147,54 @@ def _finding(trace: Trace, slots: Sequence[Slot], severity: Severity) -> Finding
             "new_value_computed": bool(updates),
         },
     )
+
+
+def _told(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed]) -> _Told:
+    name, back = trace.method.name, trace.method.handed_back(slots[0].index)
+    old = listing(_old(trace, slot, updates.get(slot.index)) for slot in slots)
+    lost = _thrown_away(trace, slots)
+    if lost is not None:
+        called, line, suggestion = lost
+        came = "comes back as it" if len(slots) == 1 else "come back as they"
+        message = f"{name}() calls {called}() and keeps nothing of what it returns: {old} {came} came in."
+        return _Told(message, source.span(trace.method.path, line), suggestion)
+    taken = _input_of_before(trace, slots)
+    if taken is not None:
+        message = f"{name}() returns {old} as it came in, and {taken} is what it is called after."
+        return _Told(message, back, _with_input(trace, slots[0], taken))
+    lines = tuple(sorted({update.line for update in updates.values()}))
+    if len(slots) == 1 and any(_is_cancelled(trace, slots[0], update) for update in updates.values()):
+        new = updates[slots[0].index].name
+        message = f"{name}() returns {old} as it came in: what it adds of {new} is always zero."
+        suggestion = f"let {new} in: what it is multiplied by is zero at every step"
+        return _Told(message, back, suggestion, lines, "computed here, then multiplied by zero")
+    overwriting = _overwriting(trace, slots, updates)
+    if overwriting is not None:
+        new = updates[slots[0].index].name
+        return _Told(
+            f"{name}() computes {new} and then overwrites it with {old}.", overwriting, "leave this line out", lines
+        )
+    where, suggestion = _where(trace, slots, updates), _suggestion(trace, slots, updates)
+    if updates:
+        new = listing(dict.fromkeys(_brief(update.name) for update in updates.values()))
+        return _Told(f"{name}() computes {new} and returns {old}.", where, suggestion, lines)
+    message = f"{name}() only carries {old} along: it comes back as it came in, whatever the weights."
+    if len(slots) == len(trace.slots):
+        message = f"{name}() returns {old} as it came in, at every step and whatever the weights."
+    return _Told(message, where, suggestion)
+
+
+def _input_of_before(trace: Trace, slots: Sequence[Slot]) -> str | None:
+    """The input, where the one slot is called the one before it (``last_x``)."""
+    taken = trace.method.input_parameter
+    known = trace.method.bindings[slots[0].index] if len(slots) == 1 and trace.method.bindings else ()
+    called = (words(known_by) for known_by in (slots[0].name, *known))
+    return taken if any(said & EARLIER and said - EARLIER == words(taken) for said in called) else None
+
+
+def _with_input(trace: Trace, slot: Slot, taken: str) -> str | None:
+    known, back = trace.method.bindings[slot.index], trace.method.handed_back(slot.index)
+    return rewriting.rewrite_return(trace.method.path, back.line, dict.fromkeys(known, taken)) if back else None
 
 
 def _thrown_away(trace: Trace, slots: Sequence[Slot]) -> tuple[str, int, str | None] | None:
@@ -194,10 +220,6 @@ def _old(trace: Trace, slot: Slot, update: Computed | None) -> str:
     """What the old value is called, by a name that the new one has not got."""
     known = trace.method.bindings[slot.index] if trace.method.bindings and update is not None else ()
     return next((name for name in known if update is None or name != update.name), old_name(trace, slot))
-
-
-def _lines(updates: dict[int, Computed]) -> list[int]:
-    return sorted({update.line for update in updates.values()})
 
 
 def _where(trace: Trace, slots: Sequence[Slot], updates: dict[int, Computed]) -> Span | None:

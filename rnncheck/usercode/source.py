@@ -139,6 +139,28 @@ def thrown_away(path: str | None, method: int | None, names: Collection[str]) ->
             yield call
 
 
+def takes_others(path: str | None, line: int, name: str, others: Collection[str]) -> bool:
+    """Whether the statement on a line fills a variable, together with more, by a call that takes a tuple of as many
+    other variables, all of them among ``others``: ``h2, c2 = self.upper(x, (h1, c1))``."""
+    node = statement(path, line)
+    if not isinstance(node, ast.Assign):
+        return False
+    filled = [_names_in(part) for part in inside(node.targets[0])]
+    taken = [_names_in(part) for part in inside(node.value)]
+    beside = next((names for names in filled if name in names), ())
+    return any(len(names) == len(beside) > 1 and set(names) <= set(others) - set(beside) for names in taken)
+
+
+def _names_in(node: ast.AST) -> tuple[str, ...]:
+    """The variables of a tuple or a list of nothing else."""
+    parts = node.elts if isinstance(node, (ast.Tuple, ast.List)) else []
+    return (
+        tuple(part.id for part in parts if isinstance(part, ast.Name))
+        if all(isinstance(part, ast.Name) for part in parts)
+        else ()
+    )
+
+
 def is_looped(path: str | None, method: int | None, line: int) -> bool:
     """Whether the statement on a line of the method that begins on another stands in a loop, or has one in it."""
     function, node = function_at(path, method), statement(path, line)
@@ -488,9 +510,8 @@ def _used_elsewhere(node: ast.ClassDef, method: str) -> set[str]:
 def unused_name(
     path: str | None, line: int | None, names: Sequence[str], ran: Collection[int] = ()
 ) -> tuple[str, int | None] | None:
-    """The first of these variables that the function on a line assigns and never uses, or gives another value before it
-    does, with None, or of which none of the lines that ``ran`` is a use, with the line of one; what begins with an
-    underscore is not meant to be used."""
+    """The first of these variables that the function on a line assigns and never uses, with None, or of which none of
+    the lines that ``ran`` is a use, with the line of one; what begins with an underscore is not meant to be used."""
     function = function_at(path, line)
     if function is None:
         return None
@@ -504,25 +525,7 @@ def unused_name(
         )
         if name in assigned and (not uses or idle):
             return name, min(uses, default=None)
-        if _is_overwritten(function, name):
-            return name, None
     return None
-
-
-def _is_overwritten(function: ast.FunctionDef, name: str) -> bool:
-    """Whether the function's own statements give a variable a second value before any of them reads the first."""
-    filled = False
-    for node in function.body:
-        parts = [part for part in inside(node) if isinstance(part, ast.Name) and part.id == name]
-        stored = [part for part in parts if isinstance(part.ctx, ast.Store)]
-        if not parts:
-            continue
-        if len(stored) < len(parts) or not isinstance(node, (ast.Assign, ast.AnnAssign)):
-            return False
-        if filled:
-            return True
-        filled = True
-    return False
 
 
 def _is_property(decorator: ast.expr) -> bool:

@@ -3076,8 +3076,9 @@ class UpperReadsTheLower(keras.layers.Layer):
 
     def call(self, inputs, states):
         h1, c1, h2, c2 = states
-        x, (h1, c1) = self.lower(inputs, (h1, c1))
-        x, (h2, c2) = self.upper(x, (h1, c1))  # expect: ignored-recurrence warning 3
+        lower, upper = self.lower, self.upper
+        x, (h1, c1) = lower(inputs, (h1, c1))
+        x, (h2, c2) = upper(x, (h1, c1))  # expect: ignored-recurrence warning 2  # expect: ignored-recurrence warning 3
         return x, [h1, c1, h2, c2]
 
 

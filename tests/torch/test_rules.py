@@ -85,6 +85,16 @@ def test_the_slot_goes_by_its_argument_and_the_new_value_by_what_the_step_calls_
             "forward() computes o.sigmoid() * c.tanh() and returns h.",
             "h = o.sigmoid() * c.tanh(); return h, (h, c)",
         ),
+        (
+            cells.ShiftsByAToken,
+            "forward() returns last_x as it came in, and x is what it is called after.",
+            "return self.receptance(mixed).sigmoid() * self.value(k), x",
+        ),
+        (
+            cells.ThrowsItsNewStateAway,
+            "forward() calls self.rnn() and keeps nothing of what it returns: h comes back as it came in.",
+            "h = self.rnn(torch.cat([self.phi(x), z], 1), h)",
+        ),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

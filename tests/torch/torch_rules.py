@@ -5831,11 +5831,27 @@ class GivesOutWhatItDrops(_Candidate):
         return ht, h  # expect: returned-old-state 0
 
 
+class GivesOutWhatItDropsRepaired(_Candidate):
+    def forward(self, x, h):
+        f = self.gate(torch.cat([x, h], 1)).sigmoid()
+        h_tilde = self.candidate(torch.cat([x, f * h], 1)).tanh()
+        ht = (1 - f) * h + f * h_tilde
+        return ht, ht
+
+
 class GivesOutWhatItDropsAtOnce(_Candidate):
     def forward(self, x, h):
         f = self.gate(torch.cat([x, h], 1)).sigmoid()
         h_tilde = self.candidate(torch.cat([x, f * h], 1)).tanh()
         return (1 - f) * h + f * h_tilde, h  # expect: returned-old-state 0
+
+
+class GivesOutWhatItDropsAtOnceRepaired(_Candidate):
+    def forward(self, x, h):
+        f = self.gate(torch.cat([x, h], 1)).sigmoid()
+        h_tilde = self.candidate(torch.cat([x, f * h], 1)).tanh()
+        h = (1 - f) * h + f * h_tilde
+        return h, h
 
 
 class GivesOutItsHiddenStateAtOnce(nn.Module):
@@ -5848,6 +5864,15 @@ class GivesOutItsHiddenStateAtOnce(nn.Module):
         i, f, o, g = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         return o.sigmoid() * c.tanh(), (h, c)  # expect: returned-old-state error 0
+
+
+class GivesOutItsHiddenStateAtOnceRepaired(GivesOutItsHiddenStateAtOnce):
+    def forward(self, x, state):
+        h, c = state
+        i, f, o, g = self.gates(torch.cat([x, h], 1)).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        return h, (h, c)
 
 
 class ThrowsItsNewStateAway(nn.Module):
@@ -5887,3 +5912,24 @@ class FeedsZerosToAMatrixRepaired(FeedsZerosToAMatrix):
     def forward(self, x, h):
         z = (self.x_z(x) + self.h_z(h)).sigmoid()
         return z * h + (1 - z) * (self.x_n(x) + self.h_n(h)).tanh()
+
+
+class ShiftsByAToken(nn.Module):
+    """What it keeps of a step is the input of it."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.key, self.receptance, self.value = (nn.Linear(size, size) for _ in range(3))
+        self.mix = nn.Parameter(torch.full((size,), 0.5))
+
+    def forward(self, x, last_x):
+        mixed = x * self.mix + last_x * (1 - self.mix)
+        k = self.key(mixed).relu() ** 2
+        return self.receptance(mixed).sigmoid() * self.value(k), last_x  # expect: returned-old-state error 0
+
+
+class ShiftsByATokenRepaired(ShiftsByAToken):
+    def forward(self, x, last_x):
+        mixed = x * self.mix + last_x * (1 - self.mix)
+        k = self.key(mixed).relu() ** 2
+        return self.receptance(mixed).sigmoid() * self.value(k), x

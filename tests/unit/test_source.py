@@ -147,9 +147,13 @@ def test_a_call_of_which_nothing_is_kept(step: str) -> None:
     assert list(source.thrown_away(step, 2, ["m"])) == []
 
 
-def test_a_variable_that_gets_another_value_before_it_is_read(step: str) -> None:
-    assert source.unused_name(step, 2, ["h", "c", "k"]) is None
-    assert source.unused_name(step, 2, ["h", "m"]) == ("m", None)
+def test_a_call_that_takes_other_states_than_it_fills(tmp_path: Path) -> None:
+    path = tmp_path / "step.py"
+    path.write_text("x, (h2, c2) = upper(x, (h1, c1))\nh1, c1 = lower(x, (h1, c1))\nh2 = f(h1)\n", encoding="utf-8")
+    others = ["h1", "c1"]
+    assert [source.takes_others(str(path), line, "h2", others) for line in (1, 2, 3)] == [True, False, False]
+    assert not source.takes_others(str(path), 1, "h2", ["h1"])
+    assert not source.takes_others(str(path), 2, "h1", ["h2", "c2"])
 
 
 def test_what_a_return_statement_computes(step: str) -> None:
