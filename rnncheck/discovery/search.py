@@ -104,8 +104,9 @@ class Search:
                         return bound
                     continue
                 apart = self._with_rows_apart(bound, guess, forms, likely)
-                # A pair that was passed as one tensor was read by its rows.
-                if guess.declared or bound.convention.signature.passing != EACH or not self._leaks(apart):
+                # A pair that was passed as one tensor was read by its rows. What may be left out the cell makes itself.
+                way = bound.convention.signature
+                if guess.declared or way.passing != EACH or way.optional or not self._leaks(apart):
                     return apart
                 doubtful, self.budget.left = apart, min(self.budget.left, DOUBTFUL)
                 restore = self.backend.snapshot(self.cell).restore
