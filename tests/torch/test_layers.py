@@ -156,3 +156,21 @@ class _ComputesNaN(torch.nn.Module):
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="elsewhere the two kinds of NaN are alike")
 def test_nan_that_the_constructor_computed_is_an_error() -> None:
     assert [finding[0] for finding in seen(check(_ComputesNaN))] == ["nonfinite-state"]
+
+
+class _OnlyStepsAreUnderstood(torch.nn.Module):
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.cell = torch.nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, batch: object) -> None:
+        raise ValueError("a batch of a loader of its own")
+
+    def step(self, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+        return self.cell(x, h)
+
+
+def test_what_was_checked_in_place_of_forward_is_told() -> None:
+    told = check(_OnlyStepsAreUnderstood).remarks
+    assert any("step() was checked" in remark and "--method forward" in remark for remark in told)
+    assert not check(_OnlyStepsAreUnderstood, method="step").remarks

@@ -459,6 +459,11 @@ class TestGraphMismatch:
         finding = only(trace(forms=("tf.function",), mismatch=refused))
         assert (finding.message, finding.location.line) == ("tf.function refuses the cell: TypeError: no", 8)
 
+    def test_a_size_that_the_driver_cannot_read_is_to_be_said_otherwise(self) -> None:
+        refused = Mismatch("keras.layers.RNN", "ValueError: state_size must be an integer", None, None)
+        finding = only(trace(forms=("keras.layers.RNN",), mismatch=refused))
+        assert (finding.suggestion or "").startswith("say a whole number for each state in state_size")
+
     def test_without_another_form_there_is_nothing_to_compare(self) -> None:
         assert reason("graph-mismatch", trace()) == "its framework does not run it in another form"
 
@@ -496,6 +501,10 @@ class TestBatchLeak:
         finding = only(trace(row_leak=0.25))
         assert (finding.rule, finding.severity, finding.state_index) == ("batch-leak", "error", None)
         assert (finding.suggestion, dict(finding.evidence)) == (None, {"largest_change": 0.25})
+
+    def test_how_the_rows_lie_of_what_reads_no_state_cannot_be_told(self) -> None:
+        given = dataclasses.replace(trace(row_leak=0.25), built=behaviour(read=(False,)))
+        assert ("batch-leak", "error", None, "ignored-recurrence") in found(given)
 
     def test_of_a_layer_the_batch_is_on_the_wrong_axis(self) -> None:
         finding = only(layer(row_leak=0.25))
