@@ -14,12 +14,22 @@ from rnncheck.running.unroll import State
 
 Later = Sequence[float | None]
 """The gradients of all that comes from the second step on, by the slots and then the input."""
+OTHER_PROBES = 6
+"""How many more gradients are taken before a weight or a unit counts as never used."""
 
 
 def other_probe(lab: Lab, probe: Probe, number: int) -> Probe:
     """The probe from its other state, with other inputs."""
     inputs = lab.other_inputs(50 + number, len(probe.inputs))
     return Probe(State(probe.start.structure, probe.others), probe.others, inputs, 50 + number)
+
+
+def further(lab: Lab, probe: Probe, found: Gradients, has_output: bool) -> Gradients:
+    """What these gradients say, or those from another state under other inputs and other draws."""
+    for number in range(OTHER_PROBES):
+        more, _, _ = of(lab, other_probe(lab, probe, number), has_output)
+        found = found if more is None else together(found, more)
+    return found
 
 
 def of(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | None, Later, str | None]:

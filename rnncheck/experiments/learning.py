@@ -91,11 +91,16 @@ def unread_features(lab: Lab, probe: Probe, found: Gradients) -> tuple[int, ...]
 
 def forgotten(lab: Lab, main: Run, probe: Probe, found: Gradients, behaviour: Behaviour) -> Iterator[Forgotten]:
     """The blocks of units (a layer, a half) that reach nothing while the other units of their slot do: no gradient
-    leads to them, with the weights drawn afresh neither, and other numbers there change nothing."""
+    leads to them, under other inputs, other draws and weights drawn afresh neither, and other numbers there change
+    nothing."""
+    further: Gradients | None = None
     redrawn: Gradients | None = None
     for slot in lab.slots:
         block = _block(_unheard(lab, found, slot)) if behaviour.read[slot] else None
         if block is None:
+            continue
+        further = further or gradients.further(lab, probe, found, has_output=True)
+        if _block(_unheard(lab, further, slot)) != block:
             continue
         redrawn = redrawn or gradients.again(lab, probe)
         if redrawn is None or _block(_unheard(lab, redrawn, slot)) != block:

@@ -63,8 +63,6 @@ from rnncheck.usercode.definitions import is_graph_name, words
 
 EVIDENCE = 16
 """How many steps the experiments look at; more that are asked for are run, and their sizes told."""
-UNREAD_GRADIENTS = 6
-"""How many more gradients are taken before a part of a weight counts as never used."""
 
 
 WIDE = 2**16
@@ -346,9 +344,7 @@ def _trace(
     cuts = flow.cuts(lab, seen.probe, found, later, method.path) if known and found else []
     cuts = [cut for cut in cuts if not variables[cut.slot]]
     if found is not None and not all(behaviour.read):
-        for number in range(UNREAD_GRADIENTS):
-            more, _, _ = gradients.of(lab, gradients.other_probe(lab, seen.probe, number), bool(main.steps[0].outputs))
-            found = found if more is None else gradients.together(found, more)
+        found = gradients.further(lab, seen.probe, found, bool(main.steps[0].outputs))
     never = None if found is None else unused.never(lab, seen.probe, found)
     first = None if found is None else gradients.first(lab)
     redrawn: tuple[Behaviour, ...] = ()

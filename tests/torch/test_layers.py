@@ -174,3 +174,29 @@ def test_what_was_checked_in_place_of_forward_is_told() -> None:
     told = check(_OnlyStepsAreUnderstood).remarks
     assert any("step() was checked" in remark and "--method forward" in remark for remark in told)
     assert not check(_OnlyStepsAreUnderstood, method="step").remarks
+
+
+class _DropsUnits(torch.nn.Module):
+    def __init__(self, input_size: int, hidden_size: int, read: int = 8, p: float = 0.5) -> None:
+        super().__init__()
+        self.input = torch.nn.Linear(input_size, hidden_size)
+        self.recurrent = torch.nn.Linear(read, hidden_size)
+        self.read, self.p = read, p
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+        kept = torch.nn.functional.dropout(h[:, : self.read], self.p)
+        return torch.tanh(self.input(x) + self.recurrent(kept))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_units_that_chance_silences_are_not_called_forgotten(seed: int) -> None:
+    (result,) = rnncheck.check(_DropsUnits, backend="torch", seed=seed).results
+    assert [finding.rule for finding in result.findings] == ["random-state"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_units_that_are_never_read_are_told_in_spite_of_chance(seed: int) -> None:
+    needed = {"hidden_size": 8, "read": 4, "p": 0.1}
+    (result,) = rnncheck.check(_DropsUnits, backend="torch", seed=seed, kwargs=needed).results
+    (told,) = [finding for finding in result.findings if finding.rule == "ignored-recurrence"]
+    assert told.evidence["units"] == [4, 7]
