@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import answers
 import pytest
 import stability
 from answers import Answer, Kept, NoAnswer
-from stability import Stability
+from stability import Said, Stability
 
 from zoo import Entry, Seen
 
@@ -60,37 +61,44 @@ def test_what_ended_without_an_answer_is_told_and_asked_again(tmp_path: Path, mo
     with monkeypatch.context() as patched:
         patched.setattr(answers, "under", killed)
         kept = Kept(tmp_path / "answers.jsonl")
-        assert stability.words_of(kept, ENTRY, range(2), 9) == ["no verdict: exit status -9: nothing said"]
+        assert stability.said_of(kept, ENTRY, range(2), 9) == [Said("no verdict: exit status -9: nothing said")]
     Asked(monkeypatch)
     kept = Kept(tmp_path / "answers.jsonl")
-    assert stability.words_of(kept, ENTRY, range(2), 9) == ["error: batch-leak"] * 2
+    assert stability.said_of(kept, ENTRY, range(2), 9) == [Said("error: batch-leak")] * 2
 
 
-def test_a_verdict_that_a_seed_changed_is_counted_and_shown() -> None:
+def test_a_verdict_and_a_note_that_a_seed_changed_are_counted_and_shown() -> None:
+    noted = Said("clean", "note: ignored-recurrence of state 0")
     found = [
-        Stability(ENTRY, (("clean", 200), ("error: batch-leak", 1))),
-        Stability(OTHER, (("clean", 201),)),
+        Stability(ENTRY, Counter({Said("error: batch-leak"): 1, Said("clean"): 195, noted: 5})),
+        Stability(OTHER, Counter({noted: 201})),
     ]
     assert stability.figures(found) == {
         "cells": 2,
         "checks": 402,
         "cells without a verdict": 0,
         "checks that changed a verdict": 1,
+        "checks that changed a note": 5,
     }
+    assert [item.is_odd for item in found] == [True, False]
     text = stability.document(found, 200)
     assert "* checks that changed a verdict: **1**" in text
-    assert "`brc_pytorch.modules:BRC`: 200 × clean; 1 × error: batch-leak" in text
+    assert "* checks that changed a note: **5**" in text
+    assert (
+        "`brc_pytorch.modules:BRC`: 195 × clean; 5 × clean (note: ignored-recurrence of state 0); 1 × error: batch-leak"
+        in text
+    )
     assert "NBRC" not in text
 
 
 @pytest.mark.parametrize(
     ("seen", "words"),
     [
-        (Seen("clean", (("random-state", "note", None),)), "clean"),
+        (Seen("clean", (("random-state", "note", None),)), "clean (note: random-state)"),
         (Seen("findings", (("batch-leak", "error", None),)), "error: batch-leak"),
         (Seen("findings", (("returned-old-state", "error", 1),)), "error: returned-old-state of state 1"),
         (Seen("error", (), error="it was not built"), "no verdict: it was not built"),
     ],
 )
-def test_what_counts_of_a_verdict(seen: Seen, words: str) -> None:
-    assert stability._words(seen) == words
+def test_the_words_of_what_was_said(seen: Seen, words: str) -> None:
+    assert str(Said.of(seen)) == words
