@@ -11,6 +11,7 @@ import numpy as np
 from rnncheck.backends.base import Gradients, Tensor, merged
 from rnncheck.experiments.probes import WINDOW, Lab, Probe
 from rnncheck.running.unroll import State
+from rnncheck.usercode import usertrace
 
 Later = Sequence[float | None]
 """The gradients of all that comes from the second step on, by the slots and then the input."""
@@ -47,7 +48,7 @@ def of(lab: Lab, probe: Probe, has_output: bool) -> tuple[Gradients | None, Late
         found = _by_all(lab, probe, run)
         return dataclasses.replace(found, sources=found.sources[:-1]), found.sources[-1], None
     except Exception as error:
-        return None, (), f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return None, (), usertrace.summary(error)
 
 
 def first(lab: Lab) -> Gradients | None:

@@ -52,6 +52,7 @@ def line_in(error: BaseException, path: str) -> int | None:
     return None
 
 
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+\b")
 _FRAME = re.compile(r'  File "(?P<path>.*)", line (?P<line>\d+) in (?P<name>.*)')
 
 
@@ -70,9 +71,10 @@ def place_in_dump(text: str) -> str:
 
 
 def summary(error: BaseException, width: int = 200) -> str:
-    """The exception's type and the first lines of its text, on one line."""
+    """The exception's type and the first lines of its text, on one line, without the addresses of objects, which are
+    others in each process."""
     inner = _INNER.search(str(error))
-    text = " ".join(_STYLES.sub("", inner[1] if inner else str(error)).split())
+    text = _ADDRESS.sub("", " ".join(_STYLES.sub("", inner[1] if inner else str(error)).split()))
     text = text if len(text) <= width else text[: width - 1].rstrip() + "…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

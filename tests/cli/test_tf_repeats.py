@@ -16,3 +16,22 @@ def test_the_same_bytes(rnncheck) -> None:
     assert rnncheck(*run, env={"PYTHONHASHSEED": "2"}).out == one.out
     assert rnncheck(*run, "--no-isolate").out == one.out
     assert rnncheck(*run, "-j", "2").out == one.out
+
+
+ODD = """
+import keras
+import tensorflow as tf
+
+class Odd(keras.layers.GRUCell):
+    def call(self, inputs, states):
+        if not tf.executing_eagerly():
+            raise ValueError(f'what is {object()}?')
+        return super().call(inputs, states)
+"""
+
+
+def test_the_same_bytes_where_an_address_is_said(rnncheck, write) -> None:
+    write("cells.py", ODD)
+    said = {rnncheck("cells.py", "--output-format", "json", env={"PYTHONHASHSEED": str(seed)}).out for seed in (1, 2)}
+    assert len(said) == 1
+    assert "ValueError: what is <object object>?" in said.pop()

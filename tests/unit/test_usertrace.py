@@ -27,6 +27,7 @@ Arguments received by MyCell.call():
         (ValueError(KERAS), "ValueError: Dimensions must be equal, but are 5 and 8."),
         (RuntimeError("\x1b[31mred\x1b[0m"), "RuntimeError: red"),
         (KeyError("h" * 300), f"KeyError: '{'h' * 198}…"),
+        (TypeError("<function f at 0x7f18d7c63a60>, <Cell object at 0xFF>"), "TypeError: <function f>, <Cell object>"),
     ],
 )
 def test_an_exception_on_one_line(error: Exception, said: str) -> None:
