@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -20,3 +21,7 @@ class Step:
 
 
 Announce = Callable[[Step], None]
+
+WHERE: int | None = getattr(signal, "SIGUSR2", None)
+"""The signal at which a child writes down where it is. The thread that gets it stands still meanwhile: a stack that is
+read while its thread runs on is cut short, or crashes the reader. Where there is no such signal it is all there is."""

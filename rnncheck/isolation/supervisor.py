@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnncheck.findings import Report, Result
+from rnncheck.isolation.announcements import WHERE
 
 if TYPE_CHECKING:
     from rnncheck.errors import StoppedError
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
     from rnncheck.settings import Settings
 
 CHILD = Path(__file__).with_name("child")
-GRACE = 0.5
-"""Seconds beyond the timeout in which the child writes down where it hangs."""
+GRACE = 0.5 if WHERE is None else 0.0
+"""Seconds beyond the timeout in which a child that cannot be asked writes down where it hangs."""
+PAUSES = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16)
+"""Seconds for an answer, each time that a child is asked where it is."""
 LOOK = 0.05
 """Seconds between two looks at a silent child."""
 
@@ -76,8 +79,9 @@ class Child:
                 try:
                     kind, value = self._next(settings)
                 except _Silence as silence:
+                    place = self._place(stacks)
                     self.end()
-                    raise silence.told(step, text, stacks, settings) from None
+                    raise silence.told(step, text, place, settings) from None
                 if kind == "done":
                     self.clean = value
                     return
@@ -109,6 +113,20 @@ class Child:
                 raise _Silence("timeout" if late else "end", self.process.poll())
             return said
 
+    def _place(self, stacks: Path) -> str:
+        """Where in the user's code it is, or was when it ended. It is asked again while it is nowhere there: its code
+        may be just between two lines, or below more calls than are written down."""
+        from rnncheck.usercode.usertrace import place_in_dump
+
+        for pause in PAUSES:
+            if WHERE is not None and self.process.poll() is None:
+                self.process.send_signal(WHERE)
+                time.sleep(pause)
+            with contextlib.suppress(OSError):
+                if place := place_in_dump(stacks.read_text(errors="replace")):
+                    return place
+        return ""
+
     def end(self) -> None:
         """Kill it, and all that it started."""
         if hasattr(os, "killpg"):
@@ -135,12 +153,9 @@ class _Silence(Exception):
         super().__init__(why)
         self.why, self.status = why, status
 
-    def told(self, step: Step | None, text: str, stacks: Path, settings: Settings) -> StoppedError:
+    def told(self, step: Step | None, text: str, place: str, settings: Settings) -> StoppedError:
         from rnncheck.errors import StoppedError
-        from rnncheck.usercode.usertrace import place_in_dump
 
-        with contextlib.suppress(OSError):
-            place = place_in_dump(stacks.read_text(errors="replace"))
         at = f" ({place})" if place else ""
         doing = str(step) if step is not None else f"loading {text}"
         loading = step is None or step.doing == "loading"

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, TextIO
 from rnncheck.backends import defaults
 from rnncheck.checking import check_target
 from rnncheck.findings import Result
-from rnncheck.isolation.announcements import Step
+from rnncheck.isolation.announcements import WHERE, Step
 from rnncheck.settings import Settings
 from rnncheck.usercode.expressions import text_of
 
@@ -48,15 +48,20 @@ def serve(asked: BinaryIO, answered: BinaryIO) -> None:
         text, settings, skip, stacks = jobs.get()
         with open(stacks, "w") as file:
             faulthandler.enable(file)
+            if WHERE is not None:
+                faulthandler.register(WHERE, file, all_threads=False)
 
             def announce(step: Step, seconds: float = settings.timeout, file: TextIO = file) -> None:
                 _reopen(standard)
                 say("step", step)
-                faulthandler.dump_traceback_later(seconds, file=file)
+                if WHERE is None:
+                    faulthandler.dump_traceback_later(seconds, file=file)
 
             for result in check_target(text, settings, announce, skip=skip, interruptible=False):
                 say("result", _portable(result))
             faulthandler.cancel_dump_traceback_later()
+            if WHERE is not None:
+                faulthandler.unregister(WHERE)
             faulthandler.disable()
         for stream in (sys.stdout, sys.stderr, sys.__stdout__):
             with contextlib.suppress(OSError, ValueError, AttributeError):

@@ -57,7 +57,7 @@ DEEDS: dict[str, tuple[str, str]] = {
     "Interrupts": ("raise KeyboardInterrupt", "The target raised KeyboardInterrupt (cells.py:{line})."),
     "FillsMemory": (
         "self.kept = getattr(self, 'kept', [])\n        while True: self.kept.append(b'x' * 10**8)",
-        "took more than 1 GiB of memory",
+        "took more than 1 GiB of memory (cells.py:{line}).",
     ),
     "AsksForTooMuch": ("torch.empty(10**13)", "can't allocate memory"),
     "ClosesEverything": ("os.closerange(3, 256)", "the process"),

@@ -63,6 +63,15 @@ Thread 0x00007e (most recent call first):
   File "/home/me/cells.py", line 8 in deed
   ...
 """
+# A process that is asked twice: at first it was nowhere in the user's code.
+ASKED = f"""Stack (most recent call first):
+  File "/usr/lib/python3.11/site-packages/torch/nn/functional.py", line 7 in zeros
+  File "<frozen importlib._bootstrap>", line 241 in _call_with_frames_removed
+Stack (most recent call first):
+  File "/home/me/cells.py", line 4 in <module>
+  File "<frozen importlib._bootstrap>", line 241 in _call_with_frames_removed
+  File "{OWN}/checking.py", line 90 in check_loaded
+"""
 
 
 @pytest.mark.parametrize(
@@ -71,6 +80,7 @@ Thread 0x00007e (most recent call first):
         (CRASH, "/home/me/my cells.py:12"),
         (HANG, "/home/me/cells.py:20"),
         (DEEP, "/home/me/cells.py:8"),
+        (ASKED, "/home/me/cells.py:4"),
         ("", ""),
         (f'Thread 1:\n  File "{OWN}/checking.py", line 90 in check_loaded\n', ""),
     ],
