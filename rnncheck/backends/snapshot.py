@@ -54,7 +54,9 @@ class Snapshot:
             for part in vars(value).values():
                 self._remember(part, seen)
         elif isinstance(value, (list, dict, set, deque)):
-            value = getattr(value, "__wrapped__", value)
+            # Keras 2 wraps the user's dict. Of others any attribute may be a key that they lack.
+            proxy: Any = value
+            value = proxy.__wrapped__ if hasattr(type(value), "__wrapped__") else value
             seen.add(id(value))
             self._contents.append((value, dict(value) if isinstance(value, dict) else list(value)))
             for part in value.values() if isinstance(value, dict) else list(value):

@@ -109,7 +109,7 @@ def _held(lab: Lab, places: Mapping[str, Callable[[], Any]]) -> Mapping[str, lis
 
 def _numbers(backend: Backend, value: Any) -> list[Any]:
     value = list(value) if isinstance(value, (deque, set)) else value
-    skeleton, leaves = flatten(value, lambda part: backend.is_tensor(part) or hasattr(part, "__array__"))
+    skeleton, leaves = flatten(value, lambda part: backend.is_tensor(part) or hasattr(type(part), "__array__"))
     return [*(_array(backend, leaf) for leaf in leaves), *_constants(skeleton)]
 
 

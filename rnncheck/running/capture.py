@@ -262,7 +262,9 @@ class _Frame:
 
 def _version(value: Any) -> int:
     """How often a tensor of PyTorch was changed in place."""
+    if not hasattr(type(value), "_version"):
+        return 0
     try:
-        return int(getattr(value, "_version", 0))
-    except (RuntimeError, TypeError, ValueError):
+        return int(value._version)
+    except (AttributeError, RuntimeError, TypeError, ValueError):
         return 0
