@@ -209,6 +209,7 @@ def _settings(settings: Settings, observed: Observed, device: str) -> dict[str, 
     return {
         **given(settings),
         "input_shape": list(observed.input_shape),
+        "batch": observed.batch,
         "dtype": observed.dtype,
         "device": device,
         "kwargs": dict(observed.built.kwargs),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-# PyTorch modules keep their parts here; Keras repeats its own weights in the last.
-_REGISTRIES, _REPEATED = ("_modules", "_parameters"), "torch_params"
+# PyTorch modules keep their parts here; Keras repeats its own weights and layers there.
+_REGISTRIES, _REPEATED = ("_modules", "_parameters"), ("torch_params", "_layers", "_self_tracked_trackables")
 # TensorFlow lists what it tracks under names of its own.
 _TRACKED = "_self_unconditional"
 
@@ -49,4 +49,4 @@ def _kept(holder: Any) -> list[tuple[str, Any]]:
         public = name.lstrip("_")
         shown = hasattr(type(holder), public) and not isinstance(value, (list, tuple, dict))
         named.append((public if public and shown else name, value))
-    return sorted(named, key=lambda item: item[0].startswith("_") + 2 * (item[0] == _REPEATED))
+    return sorted(named, key=lambda item: item[0].startswith("_") + 2 * (item[0] in _REPEATED))

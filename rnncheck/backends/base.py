@@ -314,6 +314,10 @@ class Backend(Tensors, Protocol):
         called: Callable[..., Any] = cell if method == self.method_of(cell) else getattr(cell, method)
         return called
 
+    def may_be_read_once(self, cell: Any, weight: Weight) -> bool:
+        """Whether the cell may keep a tensor that was made of a weight, and that a user's run brings up to date."""
+        return False
+
     def refuse_unfinished(self, cell: Any) -> None:
         """Raise BackendError for a cell that its constructor has left without what the framework keeps on it."""
         return

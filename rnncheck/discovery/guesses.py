@@ -247,7 +247,7 @@ def learned(ground: Ground, guess: Guess, returned: Any) -> Iterator[Guess]:
             continue
         more = found.kind == taken.kind and found.kind in ("mapping", "named") and set(taken.keys) < set(found.keys)
         same_parts = len(found.children) == len(taken.children) and found.kind == taken.kind
-        stacked = found.is_leaf and back[0].shape[:1] == (len(taken.children),)
+        stacked = _lies_stacked(found, taken, [tuple(leaf.shape) for leaf in back])
         # A tensor is read by number as a list is, and the list that comes back tells that one was meant.
         nested = taken.is_leaf and _is_nested(found) and not guess.declared
         if (
@@ -259,12 +259,12 @@ def learned(ground: Ground, guess: Guess, returned: Any) -> Iterator[Guess]:
             continue
         if guess.declared and not _has_none(taken) and not _fills(shapes, [tuple(leaf.shape) for leaf in back]):
             continue
-        if any(map(functools.partial(_pairs_rows, ground.batch), shapes, (tuple(leaf.shape) for leaf in back))):
+        if any(map(functools.partial(pairs_rows, ground.batch), shapes, (tuple(leaf.shape) for leaf in back))):
             continue
         yield from _or_zeros(ground, candidate, returned, guess.source, reached_first=_has_none(taken))
 
 
-def _pairs_rows(batch: int, given: tuple[int, ...], back: tuple[int, ...]) -> bool:
+def pairs_rows(batch: int, given: tuple[int, ...], back: tuple[int, ...]) -> bool:
     """Whether each row was put beside each other one, as where a tensor with an axis too many is stretched."""
     return len(back) > len(given) and back.count(batch) > max(1, given.count(batch))
 
@@ -297,6 +297,20 @@ def taken_apart(ground: Ground, guess: Guess, complaint: str) -> Iterator[Guess]
     for index, leaf in enumerate(leaves):
         inner = (leaf,) * int(asked[1])
         yield dataclasses.replace(guess, value=found.build([*leaves[:index], inner, *leaves[index + 1 :]]))
+
+
+def _lies_stacked(found: Structure, taken: Structure, shapes: Sequence[tuple[int, ...]]) -> bool:
+    """Whether in place of parts, here or within, one tensor came back in which as many lie one upon the other."""
+    if found.is_leaf:
+        return bool(taken.children) and shapes[0][:1] == (len(taken.children),)
+    if found.kind != taken.kind or len(found.children) != len(taken.children):
+        return False
+    first = 0
+    for child, other in zip(found.children, taken.children):
+        if not _lies_stacked(child, other, shapes[first : first + child.size]):
+            return False
+        first += child.size
+    return bool(found.children)
 
 
 def _fills(before: Sequence[Sequence[int]], after: Sequence[Sequence[int]]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from rnncheck.calling.convention import Bound, Convention, outline
 from rnncheck.calling.reading import Reading
 from rnncheck.calling.signature import EACH, KEPT
 from rnncheck.discovery import steps
-from rnncheck.discovery.guesses import Ground, Guess, state_like
+from rnncheck.discovery.guesses import Ground, Guess, pairs_rows, state_like
 from rnncheck.errors import CallError
 from rnncheck.structure import Structure, flatten
 from rnncheck.usercode.definitions import is_state_name, is_surely_state_name
@@ -35,6 +36,12 @@ class Misfit:
     went_in: str
     came_back: str
     sure: bool = False
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Of one slot what went in and what came back."""
+        before, after = (tuple(map(int, re.findall(r"\d+", text))) for text in (self.went_in, self.came_back))
+        return before, after
 
     def settles(self, given: Collection[str], driven: bool) -> bool:
         """Whether nothing else has to be tried: the cell took the state that it declares, and what it was passed beside
@@ -72,6 +79,10 @@ def returned_another(
     for place in _places(ground, shapes, returned, bound.convention.reading, takes):
         found, back = flatten(place, backend.is_tensor)
         fits = structure.compatible(skeleton, found) and len(back) == len(shapes)
+        # What was passed beside the state may have been stretched over the rows.
+        stretched = any(pairs_rows(ground.batch, one, tuple(leaf.shape)) for one, leaf in zip(shapes, back))
+        if fits and stretched and callee.further:
+            return None
         if fits and (len(back) > 1 or not callee.signature.optional):
             parts = [flatten(part, backend.is_tensor)[1] for part in state_like(ground, returned)]
             another = any([tuple(leaf.shape) for leaf in part] == shapes for part in parts)

@@ -44,6 +44,31 @@ def ready(obj: Any, backend: Backend, settings: Settings, afterwards: contextlib
     Raises BuildError or CallError when it cannot be built or called, NoNextState where it took its state and gave back
     another.
     """
+    try:
+        return _ready(obj, backend, settings, afterwards)
+    except NoNextState as error:
+        for other in _by_our_sizes(error.misfit, settings):
+            with contextlib.suppress(RnncheckError):
+                return _ready(obj, backend, other, afterwards)
+        raise
+
+
+def _by_our_sizes(misfit: Misfit, settings: Settings) -> Iterator[Settings]:
+    """Other sizes than those that nobody asked for, where these may be why the state came back in another shape."""
+    if misfit.rule != "state-shape-mismatch" or misfit.slot is None:
+        return
+    before, after = misfit.shapes
+    rows, grown = misfit.bound.batch, after[-1] - before[-1] if before and after else 0
+    # Layers as many as there are rows: (layers, batch, width) looks as if each row had been put beside each other one.
+    if after.count(rows) > max(1, before.count(rows)):
+        yield dataclasses.replace(settings, batch=settings.batch + 1)
+    # A state in which inputs are kept says how wide they are, and nothing else may.
+    alone = before[:-1] == after[:-1] and len(misfit.shape) == 1 and after[-1:] != misfit.shape
+    if settings.input_shape is None and alone and grown and misfit.shape[0] > grown:
+        yield dataclasses.replace(settings, input_shape=(misfit.shape[0] - grown,))
+
+
+def _ready(obj: Any, backend: Backend, settings: Settings, afterwards: contextlib.ExitStack) -> Ready:
     refused: RnncheckError | None = None
     held: Ready | None = None
     until = time.process_time() + SHARE * settings.timeout

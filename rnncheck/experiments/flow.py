@@ -41,7 +41,7 @@ def cuts(lab: Lab, probe: Probe, gradients: Gradients, later: Sequence[float | N
     found = []
     for slot in slots:
         # What comes back without a gradient lets none through to what went in either.
-        if slot in outward and _only_counts(lab, probe, slot, gradients):
+        if slot in outward and (_only_counts(lab, probe, slot, gradients) or _is_clock(lab, probe, slot)):
             continue
         if slot in outward and (_moves_with_anything(lab, probe, slot, slots) or _has_twin(lab, probe, slot)):
             found.append(_cut(lab, probe, path, slot, "out", range(len(lab.slots) + 1), nothing, reservoir))
@@ -95,6 +95,14 @@ def _only_counts(lab: Lab, probe: Probe, slot: int, gradients: Gradients) -> boo
     base, close, far = (lab.run(probe.inputs, start) for start in starts)
     heard, moved = (any(change for at, change in enumerate(effect(base, run)) if at != slot) for run in (far, close))
     return heard and not moved
+
+
+def _is_clock(lab: Lab, probe: Probe, slot: int) -> bool:
+    """Whether beside other slots one goes on by itself, whatever they and the input are, as the number of the step."""
+    others = State(probe.start.structure, probe.others).with_slot(slot, probe.start.arrays[slot])
+    left, right = lab.run(probe.inputs, probe.start), lab.run(varied(probe.inputs), others)
+    alike = not any(different(one.returned[slot], two.returned[slot]) for one, two in zip(left.steps, right.steps))
+    return alike and len(lab.slots) > 1
 
 
 def _moves_later(lab: Lab, probe: Probe, slot: int) -> bool:

@@ -6,14 +6,16 @@ What depends on the luck of one draw is not said: the cell is constructed again,
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from rnncheck.backends.base import Array
+from rnncheck.backends.base import Array, Backend, Tensor
 from rnncheck.errors import CallError
 from rnncheck.experiments.probes import Lab
 from rnncheck.running.unroll import Run, State
+from rnncheck.structure import flatten
 from rnncheck.trace import Growth
 
 LONG, MORE = 64, 8
@@ -48,6 +50,28 @@ def exploding(lab: Lab, main: Run, draw: Draw) -> list[Growth]:
         for slot, found in factors.items()
         if min(found) >= (GROWS if max(found) < STEADY * min(found) else GROWS_BY_WEIGHTS)
     ]
+
+
+def of_its_own(found: Sequence[Growth], lab: Lab, draw: Draw, given: Collection[str]) -> tuple[Growth, ...]:
+    """What grows also where the further arguments that nobody has ``given`` lie between 0 and 1, as a gate does."""
+    callee, backend = lab.bound.callee, lab.bound.backend
+    gated = dict(callee.further)
+    for name in gated.keys() - given:
+        skeleton, leaves = flatten(gated[name], backend.is_tensor)
+        gated[name] = skeleton.build([_squashed(backend, leaf) for leaf in leaves]) if leaves else gated[name]
+    if not found or all(gated[name] is value for name, value in callee.further.items()):
+        return tuple(found)
+    again = replace(lab, bound=replace(lab.bound, callee=replace(callee, further=gated)))
+    try:
+        slots = {item.slot for item in exploding(again, again.run(lab.inputs, lab.initial), draw)}
+    except CallError:
+        return tuple(found)
+    return tuple(item for item in found if item.slot in slots)
+
+
+def _squashed(backend: Backend, tensor: Tensor) -> Tensor:
+    array = backend.numpy(tensor)
+    return backend.like(tensor, 1 / (1 + np.exp(-array)), backend.dtype(tensor)) if array.dtype.kind == "f" else tensor
 
 
 def _hint(main: Run, slot: int) -> bool:

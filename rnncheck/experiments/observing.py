@@ -80,6 +80,7 @@ class Observed:
     trace: Trace
     built: Built
     input_shape: tuple[int, ...]
+    batch: int
     dtype: str
     convention: str
     drawn: tuple[str, ...] = ()
@@ -106,7 +107,7 @@ def observe(obj: Any, backend: Backend, settings: Settings) -> Observed:
         except NoNextState as error:
             misfit = error.misfit
             trace, called = ended.misfit(misfit, settings)
-            return Observed(trace, error.built, misfit.shape, misfit.bound.input_dtype, called)
+            return Observed(trace, error.built, misfit.shape, misfit.bound.batch, misfit.bound.input_dtype, called)
 
 
 def _is_wide(bound: Bound) -> bool:
@@ -145,6 +146,7 @@ def _observed(found: Ready, settings: Settings) -> Observed:
             if lab.slots
             else _layer_trace(lab, initial, shape)
         )
+        trace = dataclasses.replace(trace, growth=growth.of_its_own(trace.growth, lab, draw, settings.call_kwargs))
         later = with_updates(lab, tail, trace.computed)
         trace = dataclasses.replace(trace, leak=leak, later=later, from_zeros=from_zeros)
         trace = _with_memory(trace, lab, shape)
@@ -152,7 +154,7 @@ def _observed(found: Ready, settings: Settings) -> Observed:
     convention = bound.convention.describe([slot.name for slot in trace.slots])
     usual, *_ = steps.methods(bound.cell, settings, bound.backend)
     passed_over = usual if bound.convention.state.size and usual != bound.callee.method else None
-    return Observed(trace, built, shape, bound.input_dtype, convention, found.drawn, passed_over)
+    return Observed(trace, built, shape, bound.batch, bound.input_dtype, convention, found.drawn, passed_over)
 
 
 def _refuse_switched_off(lab: Lab, main: Run) -> None:

@@ -198,8 +198,10 @@ def _draw(weights: Sequence[Weight], saved: Sequence[Array], draw: int, rng: np.
 class _Observation:
     def __init__(self, lab: Lab, main: Run, effort: Effort, alive: Behaviour | None) -> None:
         self.lab, self.main, self.effort = lab, main, effort
-        nothing = (False,) * len(lab.initial.arrays)
-        self.alive = alive or Behaviour(nothing, nothing, nothing, True, hears=False)
+        # Beside others, a slot without any numbers (a queue of no steps) has nothing that could move or be read.
+        empty = tuple(not array.size for array in lab.initial.arrays)
+        known = (False,) * len(empty) if all(empty) else empty
+        self.alive = alive or Behaviour(known, known, known, True, hears=False)
 
     @functools.cached_property
     def long(self) -> Run:

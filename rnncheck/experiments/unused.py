@@ -32,7 +32,7 @@ def _idle_block(used: Array, width: int) -> bool:
     for axis in range(used.ndim):
         alive = np.asarray(used.any(axis=tuple(other for other in range(used.ndim) if other != axis))).reshape(-1)
         idle = np.flatnonzero(~alive)
-        whole = len(idle) == width < len(alive) and idle[-1] - idle[0] == width - 1
+        whole = 0 < len(idle) == width < len(alive) and idle[-1] - idle[0] == width - 1
         if whole and (idle[0] % width == 0 or idle[-1] == len(alive) - 1):
             return True
     return False
@@ -40,7 +40,11 @@ def _idle_block(used: Array, width: int) -> bool:
 
 def never(lab: Lab, probe: Probe, found: Gradients) -> Sequence[bool]:
     """For each weight whether nothing reaches a result from it, also with all weights drawn afresh."""
-    idle = [used is None or not used.any() for used in found.weights]
+    backend, cell = lab.bound.backend, lab.bound.cell
+    idle = [
+        (used is None or not used.any()) and not backend.may_be_read_once(cell, weight)
+        for used, weight in zip(found.weights, backend.weights(cell))
+    ]
     if not any(idle):
         return idle
     again = gradients.again(lab, probe)

@@ -9,9 +9,9 @@ times that. It fires when the state stays where it started although the cell can
 It is an error when the cell itself declares that start; a warning when zeros were assumed, and for one slot
 that stays while others move; a note when the cell moves with other weights, or takes no input but the time. Where the
 whole state comes back as the same numbers whatever went in, and where one slot does so beside a new value of it, it is
-an error too. It is also a warning when inputs of ordinary size never move the state, louder ones do, and the gradient
-by every weight is zero: what is switched off for all of the data (a ReLU under a large negative bias) is not switched
-on by training either.
+an error too; a note where that slot may be a queue with room for one step, which is empty after it. It is also a
+warning when inputs of ordinary size never move the state, louder ones do, and the gradient by every weight is zero:
+what is switched off for all of the data (a ReLU under a large negative bias) is not switched on by training either.
 
 ## Why it is bad
 
@@ -75,7 +75,8 @@ def check(trace: Trace) -> Iterator[Finding]:
     for slot in trace.slots:
         stays = trace.built.moves[slot.index] and not trace.built.moves_from_initial[slot.index]
         if slot in constant and (stays or _dropped(trace, slot)):
-            yield _constant(trace, slot, "error" if _dropped(trace, slot) else "warning")
+            queue = _is_used_up(trace, slot)
+            yield _constant(trace, slot, "note" if queue else "error" if _dropped(trace, slot) else "warning")
         elif stays and not any(again.moves_from_initial[slot.index] for again in trace.conclusive_redraws):
             yield _finding(
                 trace,
@@ -83,6 +84,11 @@ def check(trace: Trace) -> Iterator[Finding]:
                 "warning",
                 f"From its initial value ({_start(trace)}) {_name(trace, slot)} never moves, whatever the input.",
             )
+
+
+def _is_used_up(trace: Trace, slot: Slot) -> bool:
+    """Whether it may be a queue with room for one step: what came in is used within the step, and nothing is left."""
+    return len(slot.shape) > 1 and slot.shape[-1] == 1 and trace.initial.zeros[slot.index]
 
 
 def _whole(trace: Trace) -> Finding:

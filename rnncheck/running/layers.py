@@ -66,10 +66,17 @@ def _time_axes(bound: Bound, seed: int, shape: tuple[int, ...]) -> Axes:
     return axes
 
 
-def _reaches(bound: Bound, seed: int, shape: tuple[int, ...], axes: Axes, scales: Sequence[float]) -> bool | None:
+def _reaches(
+    bound: Bound,
+    seed: int,
+    shape: tuple[int, ...],
+    axes: Axes,
+    scales: Sequence[float],
+    lengths: Sequence[int] = LENGTHS,
+) -> bool | None:
     alive = False
     for scale in scales:
-        for number, steps in enumerate(LENGTHS):
+        for number, steps in enumerate(lengths):
             rng = np.random.default_rng((seed, 300 + number))
             sequence = _loud(bound.form.draw(rng, (steps, bound.batch, *shape), bound.input_dtype), scale)
             first, last = (np.array(sequence, copy=True) for _ in range(2))
@@ -127,7 +134,12 @@ def is_cut(bound: Bound, seed: int, shape: tuple[int, ...]) -> bool:
     """
     if bound.form.tokens is not None:
         return False
-    axes, time, steps = _time_axes(bound, seed, shape), _time(bound), LENGTHS[1]
+    axes, time = _time_axes(bound, seed, shape), _time(bound)
+    # What looks a few steps back is not cut off from those before.
+    lengths = (length for length in (3, 5, 2) if _reaches(bound, seed, shape, axes, SCALES, (length,)))
+    steps = next(lengths, None)
+    if steps is None:
+        return False
     for number in range(DRAWS):
         rng = np.random.default_rng((seed, 400 + number))
         sequence = bound.form.draw(rng, (steps, bound.batch, *shape), bound.input_dtype)
