@@ -103,6 +103,8 @@ def _taken(state: Given, how: str, names: Sequence[str]) -> tuple[Structure, tup
         known = own.kind == "mapping" and set(names) <= set(own.keys)
         return (own if known else mapping(names)), ()
     count = int(names[0]) if how == "index" else len(names)
+    if own.kind == "named" and len(own.children) == count:
+        return own, tuple(names) if how == "tuple" and own.size == count else ()
     stacked = own.is_leaf and (count < 2 or state.shapes[0][:1] == (count,))
     if how == "attributes" or stacked:
         return own, ()

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib
+import operator
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from rnncheck.backends import providers
 from rnncheck.backends.base import Tensor, Weight
 from rnncheck.backends.keras_layers import KerasLayers
 from rnncheck.backends.snapshot import Restore
 from rnncheck.backends.tensorflow import TensorFlowTensors
 from rnncheck.backends.tf1_variables import VariableStores
 from rnncheck.errors import BackendError
-from rnncheck.usercode.definitions import is_framework
+from rnncheck.usercode.definitions import does_nothing, is_framework
 
 SOURCES = {"tf_keras": "tf_keras.src", "tensorflow.python.keras": "tensorflow.python.keras"}
 
@@ -51,7 +53,8 @@ class Keras2(KerasLayers, TensorFlowTensors):
 
     def method_of(self, cell: Any) -> str:
         """Older cells of TensorFlow 1 and its wrappers define ``__call__`` in place of ``call``."""
-        defined = (name for base in type(cell).__mro__ for name in ("call", "__call__") if name in vars(base))
+        every = [(base, name) for base in type(cell).__mro__ for name in ("call", "__call__") if name in vars(base)]
+        defined = (name for base, name in every if not does_nothing(vars(base)[name]))
         return next(defined) if _is_tf1(cell) else "call"
 
     def step(self, cell: Any, method: str) -> Callable[..., Any]:
@@ -108,13 +111,24 @@ class Keras2(KerasLayers, TensorFlowTensors):
         found = super().weights(cell)
         return [dataclasses.replace(weight, registered=True) for weight in found] if _is_tf1(cell) else found
 
+    def may_be_read_once(self, cell: Any, weight: Weight) -> bool:
+        """In a graph of TensorFlow 1 a tensor that a constructor makes of a variable goes on following it."""
+        tensors = (value for value in vars(cell).values() if self.is_tensor(value) and not self.is_weight(value))
+        return _is_tf1(cell) and any(tuple(tensor.shape) == weight.shape for tensor in tensors)
+
     def declares_state_size(self, cell: Any) -> bool | None:
-        """``dynamic_rnn`` asks for a state_size only where no initial_state is given."""
-        return None if _is_tf1(cell) else super().declares_state_size(cell)
+        """``dynamic_rnn`` asks for a state_size only where no initial_state is given, and ``keras.layers.RNN`` at first
+        only whether there is one, which may be known when the cell is built."""
+        return None if _is_tf1(cell) or _is_sized_late(cell) else super().declares_state_size(cell)
 
     def initial_states(self, cell: Any, batch: int, x: Tensor) -> Iterator[tuple[str, Any]]:
-        """A cell of TensorFlow 1 takes its state as it stands: bare, or in the tuple of its own."""
-        yield from self._states(cell, batch, x) if _is_tf1(cell) else super().initial_states(cell, batch, x)
+        """A cell of TensorFlow 1 takes its state as it stands: bare, or in the tuple of its own. What the user's own
+        method makes is given to ``dynamic_rnn`` in place of the zeros that it has from its base."""
+        if not _is_tf1(cell):
+            yield from super().initial_states(cell, batch, x)
+            return
+        yield from providers.of_the_user(cell, batch, x, {"dtype": self.float_dtype(cell)}, self.is_tensor)
+        yield from self._states(cell, batch, x)
 
     def channels_last(self) -> bool:
         return bool(self._backend.image_data_format() == "channels_last")
@@ -127,6 +141,17 @@ class Keras2(KerasLayers, TensorFlowTensors):
         seen = {id(tensor) for tensor, _, _ in known}
         made = [variable for variable in self._stores.of(cell) if id(variable) not in seen]
         return [*known, *((variable, variable.name.partition(":")[0], variable.trainable) for variable in made)]
+
+
+def _is_sized_late(cell: Any) -> bool:
+    """Whether there is a state_size that cannot be read yet."""
+    try:
+        operator.attrgetter("state_size")(cell)
+    except AttributeError:
+        return "state_size" in dir(cell)
+    except Exception:
+        return False
+    return False
 
 
 def _is_tf1(cell: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from rnncheck.usercode.definitions import FRAMEWORKS, NOT_STATES, STATE_WORDS, is_reset_name, words
@@ -40,7 +40,25 @@ def states(
     Parameters are filled by their names, then by trying a batch size, nothing, or the input. A tensor
     without a batch axis (a learned first state) is repeated for each row.
     """
-    for name in (*NAMES, *(name for name in _named(cell, _makes_state) if name not in NAMES)):
+    yield from _made(cell, (*NAMES, *others(cell)), batch, x, known, is_tensor)
+
+
+def others(cell: Any) -> list[str]:
+    """The user's own providers of other names."""
+    return [name for name in _named(cell, _makes_state) if name not in NAMES]
+
+
+def of_the_user(
+    cell: Any, batch: int, x: Any, known: Mapping[str, Any], is_tensor: Callable[[Any], bool]
+) -> Iterator[tuple[str, Any]]:
+    """As ``states``, of these alone."""
+    yield from _made(cell, others(cell), batch, x, known, is_tensor)
+
+
+def _made(
+    cell: Any, names: Iterable[str], batch: int, x: Any, known: Mapping[str, Any], is_tensor: Callable[[Any], bool]
+) -> Iterator[tuple[str, Any]]:
+    for name in names:
         try:
             provider = getattr(cell, name, None)
         except Exception:
@@ -92,7 +110,12 @@ def _attempts(
     spatial = tuple(int(size) for size in x.shape[2:])
     with contextlib.suppress(TypeError, ValueError):
         named: dict[str, Any] = {}
-        for parameter in inspect.signature(provider).parameters.values():
+        parameters = inspect.signature(provider).parameters.values()
+        by_place = [parameter.kind for parameter in parameters if parameter.kind is not parameter.KEYWORD_ONLY]
+        if by_place[:1] == [inspect.Parameter.VAR_POSITIONAL]:
+            # (*batch_shape)
+            yield (batch,), {}
+        for parameter in parameters:
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
             word = parameter.name.lower()

@@ -20,8 +20,16 @@ class VariableStores:
         _, store = self._stores.setdefault(id(cell), (cell, EagerVariableStore()))
 
         def stepped(*arguments: Any, **keywords: Any) -> Any:
-            with store.as_default():
-                return step(*arguments, **keywords)
+            made = getattr(getattr(store, "_store", None), "_vars", {})
+            before = dict(made)
+            try:
+                with store.as_default():
+                    return step(*arguments, **keywords)
+            except Exception:
+                # Those of a call that failed would be of the wrong shapes for the next one.
+                for name in made.keys() - before.keys():
+                    del made[name]
+                raise
 
         return stepped
 

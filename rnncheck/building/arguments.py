@@ -424,7 +424,7 @@ def _given(inference: Inference, constructor: Constructor, given: Mapping[str, A
         if cls is not None:
             values[parameter.name] = _configured(inference, cls, value, f"{parameter.name}.") or value
         elif parameter.name.lower() in CONFIG_NAMES:
-            path, read = f"{parameter.name}.", reads(constructor.make, parameter.name)
+            path, read = f"{parameter.name}.", reads(constructor.make, parameter.name, given=True)
             values[parameter.name] = _read_off(inference, read, path, value) or _options(value)
     return values
 

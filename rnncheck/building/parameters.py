@@ -257,10 +257,11 @@ def other_names(parameter: Parameter) -> tuple[str, ...]:
     )
 
 
-def reads(cls: Any, parameter: str) -> dict[str, Any]:
+def reads(cls: Any, parameter: str, *, given: bool = False) -> dict[str, Any]:
     """What the source of a class takes of an argument: ``config.units``, ``config["units"]``, ``getattr(config, ..)``.
 
-    Maps each name to a dictionary of what is taken of it in turn; what has a default of its own is left out.
+    Maps each name to a dictionary of what is taken of it in turn; what has a default of its own is left out, and what
+    is asked for by ``config.get("name")`` where the user has ``given`` the others and it is no size.
     """
     found: dict[str, Any] = {}
     bases = [base for base in getattr(cls, "__mro__", (cls,)) if str(getattr(base, "__module__", "")).partition(".")[0]
@@ -270,6 +271,7 @@ def reads(cls: Any, parameter: str) -> dict[str, Any]:
         if tree is None:
             continue
         aliases = _aliases(tree, parameter)
+        optional = set(_asked_whether(tree, aliases))
         parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
         for node in ast.walk(tree):
             if not isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
@@ -280,11 +282,26 @@ def reads(cls: Any, parameter: str) -> dict[str, Any]:
                 continue
             method = isinstance(node, ast.Attribute) and isinstance(parent, ast.Call) and parent.func is node
             path = _path(node.value if method and isinstance(node, ast.Attribute) else node, aliases)
-            if path:
+            if path and path not in optional and not (given and _may_be_none(node, path[-1])):
                 where = found
                 for name in path:
                     where = where.setdefault(name, {})
     return found
+
+
+def _may_be_none(node: ast.AST, name: str) -> bool:
+    gets = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get"
+    return gets and not (role_of(name) or usual(name))
+
+
+def _asked_whether(tree: ast.AST, aliases: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """What the source asks of before it takes it: ``"units" in config``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.In, ast.NotIn)):
+            where = node.comparators[0]
+            inner = _path(where.func if isinstance(where, ast.Call) else where, aliases)
+            if inner is not None and isinstance(node.left, ast.Constant) and isinstance(node.left.value, str):
+                yield (*inner, node.left.value)
 
 
 def _aliases(tree: ast.AST, parameter: str) -> dict[str, tuple[str, ...]]:

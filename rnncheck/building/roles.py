@@ -262,8 +262,19 @@ def extents_of(name: str, names: Sequence[str], image: Image, channels: int, cha
         full = (*image.extents, channels) if channels_last else (channels, *image.extents)
         return (full, image.extents)
     if _EXTENT.fullmatch(lowered) and (role_of(name) in (None, "both") or lowered == "h"):
-        return (image.extents[-1] if lowered[:1] in "wc" or "width" in lowered else image.extents[0],)
+        return (image.extents[-1] if _is_last_extent(lowered) else image.extents[0],)
     return ()
+
+
+def _is_last_extent(name: str) -> bool:
+    return name[:1] in "wc" or "width" in name
+
+
+def given_extents(kwargs: Mapping[str, Any], image: Image) -> tuple[int, ...] | None:
+    """The height and the width of an image, where the arguments name both."""
+    sizes = {plain(name): value for name, value in kwargs.items() if type(value) is int and value > 0}
+    found = {_is_last_extent(name): value for name, value in sizes.items() if _EXTENT.fullmatch(name)}
+    return (found[False], found[True]) if len(found) == image.dimensions == 2 else None
 
 
 def assign(

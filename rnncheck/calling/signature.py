@@ -154,18 +154,23 @@ def signatures(
     returned: Sequence[str] = (),
     rebound: Collection[str] = (),
     idle: Collection[str] = (),
+    asked: Sequence[str] = (),
 ) -> Iterator[Signature]:
     """The ways in which the parameters may take input and state, likeliest first; none when no state is taken.
 
     ``given`` are the further arguments that the user passes, ``returned`` the expressions that the method returns,
-    ``rebound`` the variables that it gives a value. What is ``idle`` is a state only by its name.
+    ``rebound`` the variables that it gives a value. What is ``idle`` is a state only by its name. Where the parts of
+    the state that the user ``asked`` for are parameters by their names, they are the state.
     """
     every = parameters(function)
     if every is None:
         yield ANONYMOUS
         return
     named = [item for item in every if item.kind in (*POSITIONAL, Parameter.KEYWORD_ONLY) and item.name not in given]
-    source = _input(named, returned)
+    by_name = {item.name: item for item in named}
+    told = [by_name[name] for name in asked if name in by_name]
+    told = told if len(told) == len(asked) else []
+    source = _input([item for item in named if item not in told], returned)
     if source is None:
         if any(item.kind is Parameter.VAR_POSITIONAL for item in every):
             yield ANONYMOUS
@@ -191,6 +196,9 @@ def signatures(
             unset=tuple(item.name for item in rest if item.default is None and words(item.name) & CONTEXT_WORDS),
         )
 
+    if told:
+        yield signature(told, ONE if len(told) == 1 else EACH)
+        return
     for item in every:
         if item.kind is Parameter.VAR_POSITIONAL and is_state_name(item.name):
             yield signature([item], LIST)

@@ -58,7 +58,12 @@ def bind(
             with backend.without_gradient():
                 sizes = widths.hidden_widths(built, backend, cell, shape)
                 search = Search(backend, cell, settings, sizes, shape, until, budget, as_declared)
-                return search.found(forms, effort), shape
+                try:
+                    return search.found(forms, effort), shape
+                except CallError:
+                    if settings.state is not None or not search.takes_none_yet():
+                        raise
+                    return dataclasses.replace(search, refused=[]).found(COMMON, "layer"), shape
         except CallError as error:
             # What it raised tells more than that no state was found, for an input of the likeliest shape.
             raised = search is None or bool(search.refused)

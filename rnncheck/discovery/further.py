@@ -216,7 +216,7 @@ def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator, several: Seq
         yield True
     elif parts & RESETS:
         yield from (np.zeros((batch, 1), "float32"), np.zeros(batch, "float32"), np.zeros(batch, bool), False)
-    elif parts & MASKS or (parts & {"pad"} and not parts & CONTEXT_WORDS):
+    elif parts & MASKS or name.startswith(("use_", "is_")) or (parts & {"pad"} and not parts & CONTEXT_WORDS):
         yield from (column, row, like_x, np.ones((batch, 1), bool), np.ones(batch, bool), np.ones((batch, 1, hidden)))
         yield None
     elif parts & {"constants"}:
@@ -241,7 +241,7 @@ def _candidates(name: str, sizes: _Sizes, rng: np.random.Generator, several: Seq
         yield from (ring, [ring], np.stack([ring] * batch))
     elif parts & {"lengths", "length", "len", "lens"}:
         yield from (np.ones(batch, "int64"), 1)
-    elif parts & {"timestep", "step", "idx", "index", "position", "offset"} or name in ("t", "i", "time"):
+    elif parts & {"timestep", "step", "idx", "index", "position", "offset"} or (parts and parts <= {"t", "i", "time"}):
         yield from (1, 1.0, column, np.ones(batch, "int64"))
     elif parts & {"rng", "generator"}:
         yield None

@@ -166,9 +166,12 @@ class Search:
     def _hopeless(self) -> bool:
         """Whether the cell failed in a way that no other state would mend: some layers say that they take none yet."""
         error = self.refused[-1].reason.cause if self.refused else None
-        if isinstance(error, NotImplementedError):
-            return usertrace.is_raised(error)
-        return isinstance(error, (RecursionError, MemoryError))
+        return self.takes_none_yet() or isinstance(error, (RecursionError, MemoryError))
+
+    def takes_none_yet(self) -> bool:
+        """Whether the cell itself says that it takes no state, though it has an argument for one."""
+        error = self.refused[-1].reason.cause if self.refused else None
+        return isinstance(error, NotImplementedError) and usertrace.is_raised(error)
 
     def _settled(self, driven: bool) -> bool:
         """Whether the state that the cell declares was taken, and surely did not come back."""
@@ -272,6 +275,9 @@ class Search:
                     if bound is None:
                         continue
                     remembers = layers.remembers(bound, self.settings.seed, self.shape, thorough=looks_like_one)
+                    # Neurons may be silent for ordinary inputs.
+                    if remembers is None and not looks_like_one:
+                        remembers = layers.remembers(bound, self.settings.seed, self.shape)
                     # What shows no loop and no memory is no layer of this kind.
                     if not looks_like_one and remembers is not True:
                         continue
@@ -310,7 +316,8 @@ class Search:
             else:
                 rebound = usage.given_values(definition) if definition is not None else ()
                 names = steps.returned_names(self.cell, method)
-                ways = list(signature.signatures(function, tuple(given), names, rebound, self._idle(definition)))
+                asked = [part.name for part in self.settings.state or () if part.name is not None]
+                ways = list(signature.signatures(function, tuple(given), names, rebound, self._idle(definition), asked))
                 if not ways and (packed := steps.packed(self.cell, method)) is not None:
                     ways = [packed]
             taken = [

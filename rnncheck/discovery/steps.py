@@ -14,7 +14,7 @@ from rnncheck.calling.convention import Callee, Form
 from rnncheck.errors import CallError
 from rnncheck.settings import Settings
 from rnncheck.usercode import source, stacking, usage
-from rnncheck.usercode.definitions import is_framework, is_state_name, is_step_name, stem, words
+from rnncheck.usercode.definitions import BEFORE, is_framework, is_step_name, is_surely_state_name, stem, words
 from rnncheck.usercode.functions import code_of, is_method
 
 
@@ -168,7 +168,12 @@ def input_parts(cell: Any, method: str, parameter: str) -> tuple[str, ...]:
     """The variables into which a step takes its input apart, none of which is its state."""
     function = definition(cell, method)
     parts = usage.parts_of(function, parameter) if function is not None else ()
-    return () if any(map(is_state_name, parts)) else parts
+    return () if any(map(_is_state, parts)) else parts
+
+
+def _is_state(name: str) -> bool:
+    """Whether it is a state, and not what else was there before, such as an action."""
+    return is_surely_state_name(name) or words(name) <= BEFORE
 
 
 def packed(cell: Any, method: str) -> signature.Signature | None:
@@ -184,7 +189,7 @@ def indexed_parts(cell: Any, method: str, parameter: str) -> tuple[str, ...]:
     """The variables that a step fills from its input by index, which may be a tuple, none of which is its state."""
     function = definition(cell, method)
     parts = usage.indexed_parts(function, parameter) if function is not None else ()
-    return () if any(map(is_state_name, parts)) else parts
+    return () if any(map(_is_state, parts)) else parts
 
 
 def returned_names(cell: Any, method: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from rnncheck.backends.base import Backend
 from rnncheck.building import roles
 from rnncheck.building.build import Built
 from rnncheck.building.roles import Image
-from rnncheck.usercode.definitions import is_graph_name
+from rnncheck.usercode.definitions import BEFORE, is_graph_name, is_surely_state_name, words
 
 LIMIT = 12
 """How many shapes are worth trying."""
@@ -42,13 +42,18 @@ def input_shapes(built: Built, backend: Backend, cell: Any, arguments: Iterable[
     known = built.width("input") or _attribute(cell, "input")
     weights = weight_shapes(backend, cell)
     kernels = _kernels(weights, channels_last=backend.channels_last())
-    vectors: list[Shape] = [(width,) for width in ([known] if known is not None else _input_widths(weights, backend))]
+    arguments = list(arguments)
+    widths = dict.fromkeys([*_called_like(cell, arguments), *_input_widths(weights, backend)])
+    vectors: list[Shape] = [(width,) for width in ([known] if known is not None else widths)]
     image = _image_of(kernels, built.image)
     if image is None:
         nodes = [(NODES, *vector) for vector in vectors[:2]] if any(map(is_graph_name, arguments)) else []
         return [*vectors[:2], *nodes, *vectors[2:]][:LIMIT]
     channels = [known] if known is not None else _channels(kernels, built) or [3]
-    extents = dict.fromkeys([image.extents, *_extents(weights, image, backend), (8,) * image.dimensions])
+    told = roles.given_extents(built.kwargs, image)
+    extents = dict.fromkeys(
+        [told or image.extents, image.extents, *_extents(weights, image, backend), (8,) * image.dimensions]
+    )
     images = [_image(number, size, backend) for size in extents for number in channels]
     # A name with "conv" in it, without a convolution among the weights, may be a graph's.
     likely = image.sure or bool(kernels) or not weights
@@ -134,6 +139,19 @@ def weight_shapes(backend: Backend, cell: Any) -> list[Shape]:
         return [weight.shape for weight in backend.weights(cell)]
     except Exception:
         return []
+
+
+def _called_like(cell: Any, arguments: Iterable[str]) -> list[int]:
+    """The sizes that the cell keeps under a name like that of an argument which is no state: of an ``action``
+    ``action_size``."""
+    named = [_singular(words(name) - BEFORE) for name in arguments if not is_surely_state_name(name)]
+    kept = vars(cell).items() if hasattr(cell, "__dict__") else ()
+    sizes = [(_singular(words(name)), value) for name, value in kept if type(value) is int and 0 < value < 4096]
+    return [value for name in named for own, value in sizes if name & own]
+
+
+def _singular(names: Iterable[str]) -> set[str]:
+    return {name.rstrip("s") for name in names}
 
 
 def _sizes(weights: Iterable[Shape]) -> list[int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import dis
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,6 +21,8 @@ STATE_WORDS = frozenset(
         "c",
         "hx",
         "cx",
+        "hs",
+        "cs",
         "hc",
         "hxs",
         "cxs",
@@ -73,6 +76,8 @@ INPUT_WORDS = frozenset(
 
 
 RESETTING = frozenset("reset init initialize clear begin start".split())
+NOTHING = frozenset("RESUME NOP LOAD_CONST RETURN_VALUE RETURN_CONST".split())
+"""The operations of a function without statements."""
 NOT_STATES = frozenset("weights weight parameters params parameter bias layer layers cell config".split())
 
 
@@ -218,8 +223,16 @@ def method_of(cls: type) -> Callable[..., Any] | None:
         if name in vars(base)
     ]
     own = [method for method in found if root_of(method) not in FRAMEWORKS]
+    # Some define call() only so that there is one.
+    own = [method for method in own if not does_nothing(method)] or own
     method = next(iter(own or found), None)
     return method if callable(method) else None
+
+
+def does_nothing(function: Any) -> bool:
+    """Whether it returns a constant and has no other statement."""
+    code = getattr(function, "__code__", None)
+    return code is not None and {each.opname for each in dis.get_instructions(code)} <= NOTHING
 
 
 def root_of(item: Any) -> str:
