@@ -700,3 +700,73 @@ class _Wear(layers.Layer):
 def wear_by_a_net():
     """The net takes six numbers: the one of the state that is declared, and five of the input."""
     return _Wear(keras.Sequential([keras.Input((6,)), layers.Dense(5, activation="tanh"), layers.Dense(1)]))
+
+
+class CountsBesideItsState(layers.Layer):
+    """The number of the step comes back without a gradient: there is none."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.cell = layers.GRUCell(units)
+        self.state_size = [units, 1]
+
+    def call(self, inputs, states):
+        h, count = states
+        step = tf.cast(count, tf.int32)
+        new, _ = self.cell(inputs, [h])
+        new = tf.where(step % 4 == 0, new, 0.5 * h + 0.5 * new)
+        return new, [new, tf.cast(step + 1, tf.float32)]
+
+
+class KeepsTheLastInputs(layers.Layer):
+    """No weight tells how wide the input is, and the state that is declared alone goes with four."""
+
+    def __init__(self, steps=3, width=4):
+        super().__init__()
+        self.kept, self.number = steps, width
+        self.readout = layers.Dense(2)
+
+    @property
+    def state_size(self):
+        return self.kept * self.number
+
+    def call(self, inputs, states):
+        (before,) = states
+        return self.readout(before), ops.concatenate([before[:, self.number :], inputs], -1)
+
+
+class _RemembersTheEncoder(layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        self.state_size = units
+        self.cell = layers.GRUCell(units)
+        self._project = layers.Dense(units)
+
+    def set_up(self, encoded):
+        self.memory = self._project(encoded)
+
+    def call(self, inputs, states):
+        context = ops.mean(self.memory * states[0][:, None], 1)
+        return self.cell(ops.concatenate([inputs, context], -1), states)
+
+
+def remembers_the_encoder():
+    """A private layer that another method uses: Keras lists it once more under a name of its own."""
+    cell = _RemembersTheEncoder(8)
+    cell.set_up(tf.random.normal((3, 11, 7)))
+    return cell
+
+
+class QueuesNothing(layers.Layer):
+    """A slot without any numbers, as a queue of no steps has it."""
+
+    def __init__(self, units, delay=0):
+        super().__init__()
+        self.cell, self.delay = layers.GRUCell(units), delay
+        self.state_size = [units, units * delay]
+
+    def call(self, inputs, states):
+        h, queue = states
+        new, _ = self.cell(inputs, [h])
+        late = ops.concatenate([new, queue], -1)
+        return new, [new, late[:, : queue.shape[-1]]]

@@ -214,6 +214,39 @@ def test_sizes_that_cannot_be_hashed_are_sizes(tmp_path: Path) -> None:
     assert seen([result]) == {"script.py:Gate": [("returned-old-state", 13, "error", 0)]}
 
 
+# Each call makes a weight of its input's width before it fails.
+FAILS_LATE = """
+import tensorflow.compat.v1 as tf
+
+class Gate(tf.nn.rnn_cell.RNNCell):
+    def __init__(self, num_units):
+        self.num_units = num_units
+
+    @property
+    def output_size(self):
+        return self.num_units
+
+    @property
+    def state_size(self):
+        return tf.nn.rnn_cell.LSTMStateTuple(self.num_units, self.num_units)
+
+    def __call__(self, x, state, scope=None):
+        with tf.variable_scope(scope or type(self).__name__):
+            c, h = state
+            kernel = tf.get_variable("W_xh", [x.shape[1], 4 * self.num_units])
+            starts = [0.0] * 8
+            starts[: self.num_units / 4] = [1.0]
+        return h, tf.nn.rnn_cell.LSTMStateTuple(c, h)
+"""
+
+
+def test_what_a_cell_raised_first_is_told_and_not_what_a_try_left_behind(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(FAILS_LATE)
+    (result,) = run("script.py", folder=tmp_path, env=LEGACY)
+    assert "raised TypeError: slice indices must be integers" in result["error"]["message"]
+    assert result["error"]["hint"].startswith("It was given tensor 3x5 as x and LSTMStateTuple(c=tensor 3x8, h=")
+
+
 @pytest.mark.parametrize(
     ("state", "said"),
     [

@@ -158,6 +158,12 @@ class Apart(Step):
         self.peephole = nn.Parameter(torch.zeros(1, c, height, width))
 
 
+class Places(Step):
+    def __init__(self, in_c: int, c: int, height: int, width: int):
+        super().__init__()
+        self.conv = nn.Conv2d(in_c + c, 4 * c, 3, padding=1)
+
+
 class Lines(Step):
     def __init__(self, in_channels, hidden_channels, kernel_size):
         super().__init__()
@@ -175,6 +181,7 @@ class Volumes(Step):
     [
         (Gates, {"a": 2, "b": 7}, (2, 6, 7), (7, 6, 7)),
         (Apart, {"in_c": 2, "c": 7, "filter_size": 3, "height": 9, "width": 5}, (2, 9, 5), (7, 9, 5)),
+        (Places, {"in_c": 2, "c": 7, "height": 9, "width": 5}, (2, 9, 5), (7, 9, 5)),
         (nn.GRUCell, {}, (5,), (8,)),
         (Lines, {}, (3, 7), (4, 7)),
         (Volumes, {"kernel_size": (3, 3, 3)}, (3, 5, 6, 7), (4, 5, 6, 7)),
@@ -208,3 +215,23 @@ def test_the_shapes_of_an_instance_come_from_its_weights_alone() -> None:
 def test_the_width_with_which_an_instance_s_weights_are_accounted_for_is_tried_first(make: Any, shape: Any) -> None:
     cell = make()
     assert widths.input_shapes(Built(cell, own=False), BACKEND, cell)[0] == shape
+
+
+class ByOptions(nn.Module):
+    def __init__(self, input_size: int, hidden_size: int, hparams: dict[str, Any]) -> None:
+        super().__init__()
+        self.gated = hparams["gated"] if "gated" in hparams else False  # noqa: SIM401
+        self.dropout = nn.Dropout(hparams["dropout"]) if "dropout" in hparams.keys() else nn.Identity()  # noqa: SIM118
+        self.cell = nn.GRUCell(input_size, hidden_size)
+        gain = hparams.get("init")
+        if gain is not None:
+            nn.init.xavier_uniform_(self.cell.weight_hh, gain=gain)
+        self.units = hparams["units"]
+
+    def forward(self, x: torch.Tensor, hx: torch.Tensor) -> torch.Tensor:
+        return self.cell(self.dropout(x), hx)
+
+
+def test_what_a_constructor_asks_of_its_options_first_is_no_option_that_it_needs() -> None:
+    (result,) = rnncheck.check(ByOptions, kwargs={"hparams": {"units": 3}}).results
+    assert (result.verdict, str(result.settings["kwargs"]["hparams"])) == ("clean", "{'units': 3}")

@@ -119,3 +119,41 @@ def test_a_recurrence_that_an_option_switches_off_is_no_finding() -> None:
     assert "switched off by self._recurrent" in result.error.message
     assert result.error.hint == "Switch it on: --kwargs recurrent=True"
     assert seen(check(RecurrentByOption, backend="torch", kwargs={"recurrent": True})) == []
+
+
+class NamedAsInAPaper(torch.nn.Module):
+    """By their names its arguments could be anything."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.cell = torch.nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, q: Any, r: Any, v: Any = None, w: Any = None) -> Any:
+        v, w = self.cell(q if r is None else q + 0 * r, (v, w))
+        return v, w
+
+
+def test_parts_of_the_state_that_are_arguments_by_their_names_are_these() -> None:
+    (result,) = rnncheck.check(NamedAsInAPaper, state="v:8,w:8", call_kwargs={"r": None}).results
+    assert (result.verdict, result.convention) == ("clean", "(q, v, w, r=None) -> (v', w')")
+
+
+class StartsFromAShape(torch.nn.Module):
+    """Its first state takes as many axes of rows as one likes, none too."""
+
+    def __init__(self, hidden_size: int, units: int = 6) -> None:
+        super().__init__()
+        self.shape = hidden_size, units
+        self.decay = torch.nn.Parameter(0.9 * torch.rand(hidden_size, units))
+        self.drive = torch.nn.Parameter(torch.rand(hidden_size, units))
+
+    def default_state(self, *batch_shape: int, device: Any = None) -> Any:
+        return torch.zeros(*batch_shape, *self.shape, device=device)
+
+    def forward(self, x: Any, state: Any) -> Any:
+        state = self.decay * state + self.drive * x[..., None]
+        return state.sum(-1), state
+
+
+def test_a_first_state_of_any_number_of_rows_has_one_for_each() -> None:
+    assert check(StartsFromAShape).convention == "(x, state) -> (output, state')"

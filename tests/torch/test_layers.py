@@ -36,6 +36,8 @@ def test_a_broken_cell_is_found(cell: Any, seed: int) -> None:
         (cells.WhileThereAreSteps, "(x[:, None]) -> output"),
         (cells.StacksItsStates, "(x[:, None], h0) -> (output, h0')"),
         (cells.TakesNoStateYet, "(input_tensor[:, None]) -> output"),
+        (cells.RefusesImagesBeforeIt, "(input_tensor[None]) -> output"),
+        (cells.SpikesWhenItIsLoud, "(x[:, None]) -> output"),
         (cells.ActsByADistribution, "(obs, h) -> (output 0, output 1, h')"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -196,6 +196,62 @@ class TakesNoStateYet(_Layer):
         return torch.stack(outputs, 1), h
 
 
+class RefusesImagesBeforeIt(nn.Module):
+    """It takes a state and no other than None, for sequences of images: the way round all other tries is long."""
+
+    def __init__(
+        self, input_dim: int, hidden_dim: int, kernel_size: tuple[int, int], batch_first: bool = False
+    ) -> None:
+        super().__init__()
+        self.hidden_dim, self.batch_first = hidden_dim, batch_first
+        padding = kernel_size[0] // 2, kernel_size[1] // 2
+        self.conv = nn.Conv2d(input_dim + hidden_dim, 4 * hidden_dim, kernel_size, padding=padding)
+
+    def forward(self, input_tensor: Tensor, hidden_state: Any = None) -> Any:
+        if not self.batch_first:
+            input_tensor = input_tensor.permute(1, 0, 2, 3, 4)
+        batch, steps, _, height, width = input_tensor.size()
+        if hidden_state is not None:
+            raise NotImplementedError()
+        h = c = torch.zeros(batch, self.hidden_dim, height, width)
+        outputs = []
+        for t in range(steps):
+            i, f, o, g = self.conv(torch.cat([input_tensor[:, t], h], 1)).chunk(4, 1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            outputs.append(h)
+        return [torch.stack(outputs, 1)], [[h, c]]
+
+
+class SeesTheStepBefore(nn.Module):
+    """The last step hears of the one before it alone: no gradient is cut off that would lead further back."""
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+        self.shift = nn.ZeroPad2d((0, 0, 1, -1))
+        self.key = nn.Linear(hidden_size, hidden_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.key(x + self.shift(x))
+
+
+class SpikesWhenItIsLoud(nn.Module):
+    """Ordinary inputs never reach its threshold, and what it loops over is made of its input."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.drive = nn.Linear(input_size, hidden_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        current = self.drive(x)
+        voltage = torch.zeros(current.shape[0], current.shape[2])
+        spikes = []
+        for t in range(current.shape[1]):
+            voltage = 0.9 * voltage + 0.1 * current[:, t, :]
+            spikes.append(voltage.gt(1.0).float())
+        return torch.stack(spikes, dim=1)
+
+
 class LengthsThatNothingReads(_Layer):
     def forward(self, inputs: Tensor, spans: Tensor, extents: Tensor) -> Tensor:
         h, outputs = self.zeros(inputs.size(0)), []

@@ -909,3 +909,164 @@ class SkipsQuietBatches(nn.Module):
             return state[0], state
         h, c = self.cell(x, state)
         return h, (h, c)
+
+
+class _AttributeDict(dict):
+    """What it lacks raises KeyError, also where an attribute is asked for."""
+
+    __getattr__ = dict.__getitem__
+
+
+class _DottedDict(dict):
+    """What it lacks is None, also where an attribute is asked for."""
+
+    __getattr__ = dict.get
+
+
+class OptionsByAttribute(nn.Module):
+    """Anything that asks the options for an attribute of theirs gets a key or a KeyError."""
+
+    options: type[dict[str, Any]] = _AttributeDict
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.options = self.options(scale=0.5, width=hidden_size)
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, h):
+        options = self.options
+        return self.cell(x * options["scale"], h)
+
+
+class OptionsByAttributeOrNone(OptionsByAttribute):
+    """Anything that asks the options for an attribute of theirs gets a key or None."""
+
+    options = _DottedDict
+
+
+class LayersInATensorEach(nn.Module):
+    """A pair of tensors, in each of which the layers lie one upon the other: a pair of pairs is taken too."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.attend = nn.LSTMCell(input_size + hidden_size, hidden_size)
+        self.speak = nn.LSTMCell(hidden_size, hidden_size)
+
+    def forward(self, xt, state):
+        last = state[0][-1]
+        h0, c0 = self.attend(torch.cat([last, xt], 1), (state[0][0], state[1][0]))
+        h1, c1 = self.speak(h0, (state[0][1], state[1][1]))
+        return h1, (torch.stack([h0, h1]), torch.stack([c0, c1]))
+
+
+class AsManyLayersAsRows(nn.Module):
+    """Three layers, and three rows: (layers, batch, width) looks as if each row had been put beside each other one."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        widths = [input_size, hidden_size, hidden_size]
+        self.read = nn.ModuleList(nn.Linear(width, 4 * hidden_size) for width in widths)
+        self.recur = nn.ModuleList(nn.Linear(hidden_size, 4 * hidden_size) for _ in widths)
+
+    def _layer(self, index, x, state):
+        i, f, o, u = (self.read[index](x) + self.recur[index](state[0][-1])).chunk(4, 1)
+        c = torch.sigmoid(f) * state[1][-1] + torch.sigmoid(i) * torch.tanh(u)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        return h, (h.unsqueeze(0), c.unsqueeze(0))
+
+    def forward(self, xt, state):
+        h, first = self._layer(0, xt, [state[0][0:1], state[1][0:1]])
+        h, second = self._layer(1, h, [state[0][1:2], state[1][1:2]])
+        h, third = self._layer(2, h, [state[0][2:3], state[1][2:3]])
+        return h, [torch.cat(parts, 0) for parts in zip(first, second, third)]
+
+
+class MixesByAnArgument(nn.Module):
+    """The state grows where the argument f, a gate that the caller computes, lies beyond 1."""
+
+    def forward(self, f, x, h=None):
+        out = f * x
+        return out if h is None else out + (1 - f) * h
+
+
+class OpenAtItsTimes(nn.Module):
+    """A time for each row: one for each feature is stretched over the rows."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+        self.tau = nn.Parameter(torch.full((hidden_size,), 3.0))
+
+    def forward(self, x_t, time_t, hx):
+        h_prev, c_prev = hx
+        phase = torch.remainder(time_t.unsqueeze(1), F.softplus(self.tau)) / F.softplus(self.tau)
+        opened = torch.where(phase < 0.5, phase + 0.2, 0.01 * phase)
+        h, c = self.cell(x_t, hx)
+        return opened * h + (1 - opened) * h_prev, opened * c + (1 - opened) * c_prev
+
+
+class SecondPartIsOptional(nn.Module):
+    """One part of the state is None by default, as of a cell that may be a GRU as well."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.rnn = nn.LSTMCell(input_size, hidden_size)
+
+    def forward(self, x, hs, cs=None):
+        if cs is None:
+            raise ValueError("an LSTM needs cs")
+        return self.rnn(x, (hs * 1.0, cs))
+
+
+class CountsByCasting(nn.Module):
+    """The number of the step comes back without a gradient: there is none."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def forward(self, x, state):
+        h, count = state
+        step = count.long()
+        new = self.cell(x, h)
+        return new, (torch.where(step % 2 == 0, new, 0.5 * (h + new)), (step + 1).float())
+
+
+class ActsOnAState(nn.Module):
+    """Its input is called an action, and so is the size of it."""
+
+    def __init__(self, action_size=3, stoch_size=4, deter_size=8, hidden_size=6):
+        super().__init__()
+        self._action_size = action_size
+        self._stoch_size = stoch_size
+        self._deter_size = deter_size
+        self.inner = nn.Linear(action_size + stoch_size, hidden_size)
+        self.cell = nn.GRUCell(hidden_size, deter_size)
+        self.prior = nn.Linear(deter_size, stoch_size)
+
+    def initial_state(self, batch_size):
+        return {
+            "stoch": torch.zeros(batch_size, self._stoch_size),
+            "deter": torch.zeros(batch_size, self._deter_size),
+        }
+
+    def forward(self, prev_action, prev_state):
+        mixed = F.elu(self.inner(torch.cat([prev_action, prev_state["stoch"]], -1)))
+        deter = self.cell(mixed, prev_state["deter"])
+        return {"stoch": torch.tanh(self.prior(deter)), "deter": deter}
+
+
+class QueuesNothing(nn.Module):
+    """A part of the state without any numbers, as a queue of no steps has it."""
+
+    def __init__(self, input_size, hidden_size, delay=0):
+        super().__init__()
+        self.cell, self.hidden_size, self.delay = nn.GRUCell(input_size, hidden_size), hidden_size, delay
+
+    def init_state(self, batch_size):
+        return torch.zeros(batch_size, self.hidden_size), torch.zeros(batch_size, self.delay, self.hidden_size)
+
+    def forward(self, x, state):
+        h, queue = state
+        h = self.cell(x, h)
+        return h, (h, torch.cat([h[:, None], queue], 1)[:, : self.delay])

@@ -79,6 +79,7 @@ def test_what_a_cell_hands_out_is_held_against_its_own_code(state: Any, unpacked
         (Tensor((1, 3, 8)), ("index", ["1"])),
         (H, ("attributes", ["deter"])),
         ((H, H), ("index", ["2"])),
+        (Pair(H, H), ("tuple", ["c", "h"])),
         ({"h": H, "m": H}, ("keys", ["h"])),
         ((H, Tensor((), "int32")), ("tuple", ["h", "clock"])),
         (H, None),

@@ -103,6 +103,111 @@ class LongShort(rnn_cell.BasicLSTMCell):
         return output, rnn_cell.LSTMStateTuple(state.c, h)  # expect: returned-old-state error 0
 
 
+class StartsOpen(rnn_cell.RNNCell):
+    """Its own method makes the first state: from the zeros of its base its gate never opens."""
+
+    def __init__(self, num_units):
+        super().__init__()
+        self._num_units = num_units
+        self._cell = rnn_cell.GRUCell(num_units)
+        self._opens = tf.keras.layers.Dense(1, activation="sigmoid")
+
+    @property
+    def state_size(self):
+        return self._num_units, 1, 1
+
+    @property
+    def output_size(self):
+        return self._num_units
+
+    def call(self, inputs, state):
+        h, chance, total = state
+        new, _ = self._cell(inputs, h)
+        total = total + tf.minimum(chance, 1.0 - total)
+        gate = total + tf.stop_gradient(tf.round(total) - total)
+        new = gate * new + (1.0 - gate) * h
+        return new, (new, gate * self._opens(new) + (1.0 - gate) * chance, (1.0 - gate) * total)
+
+    def trainable_initial_state(self, batch_size):
+        return tf.zeros([batch_size, self._num_units]), tf.ones([batch_size, 1]), tf.zeros([batch_size, 1])
+
+
+class StubBesideItsStep(rnn_cell.RNNCell):
+    """``call`` is there and does nothing: the step is ``__call__``."""
+
+    def call(self, inputs, **kwargs):
+        pass
+
+    def __init__(self, num_units):
+        super().__init__()
+        self._num_units = num_units
+
+    @property
+    def state_size(self):
+        return self._num_units
+
+    @property
+    def output_size(self):
+        return self._num_units
+
+    def __call__(self, inputs, state, scope=None):
+        with tf.compat.v1.variable_scope(scope or "cell", reuse=tf.compat.v1.AUTO_REUSE):
+            weights = tf.compat.v1.get_variable("w", [inputs.shape[1] + self._num_units, self._num_units])
+        h = tf.tanh(tf.matmul(tf.concat([inputs, state], 1), weights))
+        return h, h
+
+
+class WeightsMadeOfVariables(rnn_cell.RNNCell):
+    """In a graph what the constructor made of a variable goes on following it."""
+
+    def __init__(self, n_in, n_rec):
+        self.n_rec = n_rec
+        self.w_var = tf.Variable(tf.random.normal([n_in + n_rec, n_rec]))
+        self.w = tf.clip_by_value(self.w_var, -1, 1)
+
+    @property
+    def state_size(self):
+        return self.n_rec
+
+    @property
+    def output_size(self):
+        return self.n_rec
+
+    def __call__(self, x, state, scope=None):
+        h = tf.tanh(tf.matmul(tf.concat([x, state], 1), self.w))
+        return h, h
+
+
+Delayed = collections.namedtuple("Delayed", "v future past")
+
+
+class DelaysByOneStep(rnn_cell.BasicRNNCell):
+    """A queue with room for one step is empty after each, and one with room for none has no numbers."""
+
+    def __init__(self, n_in, n_rec, n_delay=1, n_refractory=0):
+        self.n_rec, self.n_delay, self.n_refractory = n_rec, n_delay, n_refractory
+        self.w = tf.Variable(tf.random.normal([n_in, n_rec, n_delay]))
+
+    @property
+    def state_size(self):
+        return Delayed(self.n_rec, (self.n_rec, self.n_delay), (self.n_rec, self.n_refractory))
+
+    @property
+    def output_size(self):
+        return self.n_rec
+
+    def zero_state(self, batch_size, dtype):
+        shapes = (self.n_rec,), (self.n_rec, self.n_delay), (self.n_rec, self.n_refractory)
+        return Delayed(*(tf.zeros([batch_size, *shape], dtype) for shape in shapes))
+
+    def __call__(self, inputs, state, scope=None, dtype=tf.float32):
+        future = state.future + tf.einsum("bi,ijk->bjk", inputs, self.w)
+        v = 0.9 * state.v + future[:, :, 0]
+        rolled = tf.concat([future[:, :, 1:], tf.zeros_like(v)[:, :, None]], 2)
+        past = tf.concat([v[:, :, None], state.past], 2)[:, :, : self.n_refractory]
+        return v, Delayed(v, rolled, past)
+
+
 def basic():
     return rnn_cell.BasicRNNCell(8)
 

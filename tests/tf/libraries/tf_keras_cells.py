@@ -108,6 +108,26 @@ class TwoOutputs(Healthy):
         return (h, h[:, :, None] * h[:, None, :]), [h]
 
 
+class SizedWhenBuilt(tf_keras.layers.Layer):
+    """keras.layers.RNN of Keras 2 asks for its state_size once it is built."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.units = units
+
+    @property
+    def state_size(self):
+        return self._state_size
+
+    def build(self, input_shape):
+        self._state_size = self.units
+        self.kernel = self.add_weight(shape=(input_shape[-1] + self.units, self.units), name="kernel")
+
+    def call(self, inputs, states):
+        h = tf.tanh(tf.concat([inputs, states[0]], -1) @ self.kernel)
+        return h, [h]
+
+
 def stacked():
     return tf_keras.layers.StackedRNNCells([tf_keras.layers.GRUCell(8), tf_keras.layers.LSTMCell(6)])
 
