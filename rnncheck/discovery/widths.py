@@ -142,12 +142,14 @@ def weight_shapes(backend: Backend, cell: Any) -> list[Shape]:
 
 
 def _called_like(cell: Any, arguments: Iterable[str]) -> list[int]:
-    """The sizes that the cell keeps under a name like that of an argument which is no state: of an ``action``
+    """The sizes that the cell keeps under a name like that of the first argument which is no state: of an ``action``
     ``action_size``."""
-    named = [_singular(words(name) - BEFORE) for name in arguments if not is_surely_state_name(name)]
+    source = next((name for name in arguments if not is_surely_state_name(name)), "")
+    called = _singular(words(source) - BEFORE)
     kept = vars(cell).items() if hasattr(cell, "__dict__") else ()
-    sizes = [(_singular(words(name)), value) for name, value in kept if type(value) is int and 0 < value < 4096]
-    return [value for name in named for own, value in sizes if name & own]
+    return [
+        value for name, value in kept if type(value) is int and 0 < value < 4096 and _singular(words(name)) & called
+    ]
 
 
 def _singular(names: Iterable[str]) -> set[str]:
