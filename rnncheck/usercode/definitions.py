@@ -21,8 +21,6 @@ STATE_WORDS = frozenset(
         "c",
         "hx",
         "cx",
-        "hs",
-        "cs",
         "hc",
         "hxs",
         "cxs",
@@ -156,6 +154,9 @@ def is_surely_state_name(name: str) -> bool:
 def _unnumbered(name: str) -> set[str]:
     """Its words, and those of them that end in the number of a layer without it: ``h1`` is a hidden state."""
     found = words(name)
+    if name in ("hs", "cs"):
+        # As a word among others they are an encoder's.
+        return {name, name[0]}
     return found | {word.rstrip("0123456789") for word in found}
 
 
