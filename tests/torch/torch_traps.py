@@ -1070,3 +1070,17 @@ class QueuesNothing(nn.Module):
         h, queue = state
         h = self.cell(x, h)
         return h, (h, torch.cat([h[:, None], queue], 1)[:, : self.delay])
+
+
+class TakesTheActionBefore(nn.Module):
+    """What was there before is a part of its input, and so is whether the observation counts at all."""
+
+    def __init__(self, obs_size=5, hidden_size=8):
+        super().__init__()
+        self.see, self.act = nn.Linear(obs_size, hidden_size), nn.Linear(obs_size, hidden_size)
+        self.cell = nn.GRUCell(hidden_size, hidden_size)
+
+    def forward(self, inputs, state):
+        obs, prev_action, use_obs = inputs
+        seen = self.see(obs) if bool(use_obs[0, 0] == 1) else 0.0
+        return self.cell(torch.relu(seen + self.act(prev_action)), state)
