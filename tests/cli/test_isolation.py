@@ -140,6 +140,7 @@ def test_what_is_done_beside_the_state_changes_no_verdict(hostile: Any, name: st
 @pytest.mark.parametrize(
     ("line", "said"),
     [
+        ("import sys; sys.exit(3)", "running cells.py ended with SystemExit(3) (cells.py:1)."),
         ("import os; os._exit(7)", "loading cells.py ended the process with exit status 7."),
         ("import time; time.sleep(100)", "loading cells.py took more than 3 s (cells.py:1)."),
         ("while True: weights = [0.9 * w for w in range(9)]", "loading cells.py took more than 3 s (cells.py:1)."),
